@@ -1,0 +1,134 @@
+# Safelight's build: one flat Makefile. `make help` lists the targets; V=1 shows the commands.
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+BUILD ?= build
+RUN_DIR ?= $(CURDIR)/.run
+PORT_BASE ?= 8080
+CC := gcc
+PKG := pkg-config
+Q := $(if $(V),,@)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Werror
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIC
+OPT ?= -O2
+SANITIZE ?=
+CFLAGS := -std=gnu11 -g $(OPT) $(WARN) $(if $(SANITIZE),-fPIC,$(HARDEN)) $(SANITIZE) -fno-omit-frame-pointer -pthread
+CPPFLAGS := -D_GNU_SOURCE -Ilib -I. -MMD -MP
+LDFLAGS := -pthread $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
+LDFLAGS_BIN := $(if $(SANITIZE),,-pie)
+
+# Third-party libraries, each in its layer only (docs/dependencies.md says why each is here).
+MODULES := catalog bus store db http media base
+LIBS_base := -lsodium -lcrypto -linih
+LIBS_media := -ljansson
+LIBS_http := -lmicrohttpd -lcurl -ljwt -ljansson
+LIBS_db := -lpq
+LIBS_store := -lcurl -lxml2 -ls3
+LIBS_bus := -lnats
+CFLAGS_http := $(shell $(PKG) --cflags libcurl libjwt 2>/dev/null)
+CFLAGS_db := $(shell $(PKG) --cflags libpq 2>/dev/null)
+CFLAGS_store := $(shell $(PKG) --cflags libxml-2.0 2>/dev/null)
+CFLAGS_bus := -isystem /usr/include/nats
+ARCHIVES := $(foreach m,$(MODULES),$(BUILD)/lib/$(m).a)
+LIBS := $(foreach m,$(MODULES),$(LIBS_$(m))) -lmagic
+
+# Services: folder -> binary.
+SERVICES := ingest transcoder api safelightctl
+FOLDER_ingest := ingest
+FOLDER_transcoder := transcoder
+FOLDER_api := metadata-api
+FOLDER_safelightctl := safelightctl
+BINARY_ingest := safelight-ingest
+BINARY_transcoder := safelight-transcoder
+BINARY_api := safelight-api
+BINARY_safelightctl := safelightctl
+BINARIES := $(foreach s,$(SERVICES),$(BUILD)/bin/$(BINARY_$(s))) $(BUILD)/bin/safelight-decoder
+EDGE_MODULE := $(BUILD)/lib/ngx_http_safelight_module.so
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
+
+.PHONY: help build run stop reset status logs check unit integration browser lint format asan tsan valgrind fuzz clean
+.DEFAULT_GOAL := help
+.SECONDARY:
+
+help: ## list every target
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(BINARIES) $(EDGE_MODULE) ## build every binary and the edge's nginx module
+
+run: ## install what is missing, build, start the local stack, push photos through it, print their URLs
+	$(Q)deploy/packages/install.sh run
+	$(Q)$(MAKE) -s -j"$$(nproc)" build
+	$(Q)RUN_DIR="$(RUN_DIR)" PORT_BASE="$(PORT_BASE)" BUILD_DIR="$(abspath $(BUILD))" deploy/local/stack.sh up
+	$(Q)RUN_DIR="$(RUN_DIR)" PORT_BASE="$(PORT_BASE)" deploy/local/demo.sh
+
+stop: ## stop the local stack, keep its data
+	$(Q)RUN_DIR="$(RUN_DIR)" PORT_BASE="$(PORT_BASE)" deploy/local/stack.sh down
+
+reset: ## stop the local stack and delete its data (asks; FORCE=1 does not)
+	$(Q)RUN_DIR="$(RUN_DIR)" PORT_BASE="$(PORT_BASE)" FORCE="$(FORCE)" deploy/local/stack.sh reset
+
+status: ## show each part of the local stack: pid, port, health
+	$(Q)RUN_DIR="$(RUN_DIR)" PORT_BASE="$(PORT_BASE)" BUILD_DIR="$(abspath $(BUILD))" deploy/local/stack.sh status
+
+logs: ## follow the local stack's logs
+	$(Q)RUN_DIR="$(RUN_DIR)" PORT_BASE="$(PORT_BASE)" deploy/local/stack.sh logs
+
+# ---- rules -------------------------------------------------------------------------------------------------------------------
+
+$(BUILD)/obj/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(firstword $(subst /, ,$*))) -c $< -o $@
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) -DSAFELIGHT_VERSION='"$(VERSION)"' $(CFLAGS) $(CFLAGS_$(firstword $(subst /, ,$*))) -c $< -o $@
+
+define ARCHIVE_RULE
+$(BUILD)/lib/$(1).a: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/$(1)/*.c))
+	@mkdir -p $$(@D)
+	@echo "  AR    $$@"
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call ARCHIVE_RULE,$(m))))
+
+# The decoder binary is transcoder/decoder/ plus the message codec that it shares with the supervisor; it alone links libvips.
+DECODER_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/decoder/*.c transcoder/wire/*.c))
+$(BUILD)/obj/transcoder/decoder/%.o: transcoder/decoder/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(shell $(PKG) --cflags vips 2>/dev/null | sed 's/-I/-isystem /g') -c $< -o $@
+$(BUILD)/bin/safelight-decoder: $(DECODER_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(shell $(PKG) --libs vips) -lseccomp -ljansson $(LIBS_base) -lm
+
+define SERVICE_RULE
+$(BUILD)/bin/$(BINARY_$(1)): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(FOLDER_$(1))/*.c) $(if $(filter transcoder,$(1)),$(wildcard transcoder/wire/*.c))) $(ARCHIVES)
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $$@ $$^ $(LIBS) -lm
+endef
+$(foreach s,$(SERVICES),$(eval $(call SERVICE_RULE,$(s))))
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(LIBS) -lcmocka -lm
+
+INTEGRATION_SUPPORT := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/integration/support/*.c))
+$(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(INTEGRATION_SUPPORT) $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(LIBS) -lcmocka -lm
+
+-include cdn-config/module.mk
+
+clean: ## delete what was built
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,160 @@
+// Clocks, deadlines and RFC 3339.
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define US_PER_SECOND 1000000
+
+static int64_t clock_read_us(clockid_t id)
+{
+	struct timespec now;
+	(void)clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+	return clock_read_us(CLOCK_REALTIME);
+}
+
+int64_t clock_monotonic_us(void)
+{
+	return clock_read_us(CLOCK_MONOTONIC);
+}
+
+static int64_t split_seconds(int64_t epoch_us, struct tm *ret_parts)
+{
+	int64_t seconds = epoch_us / US_PER_SECOND;
+	int64_t rest = epoch_us % US_PER_SECOND;
+	if (rest < 0) {
+		rest += US_PER_SECOND;
+		seconds--;
+	}
+	time_t value = (time_t)seconds;
+	(void)gmtime_r(&value, ret_parts);
+	return rest;
+}
+
+void clock_format_rfc3339(int64_t epoch_us, char ret_text[CLOCK_TEXT_SIZE])
+{
+	struct tm parts;
+	int64_t rest = split_seconds(epoch_us, &parts);
+	size_t length = strftime(ret_text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+	(void)snprintf(ret_text + length, CLOCK_TEXT_SIZE - length, ".%03dZ", (int)(rest / 1000));
+}
+
+void clock_format_basic(int64_t epoch_us, char ret_text[17])
+{
+	struct tm parts;
+	(void)split_seconds(epoch_us, &parts);
+	(void)strftime(ret_text, 17, "%Y%m%dT%H%M%SZ", &parts);
+}
+
+// Reads exactly `digits` decimal digits at *text and moves it on.
+static bool read_digits(const char **text, int digits, int *ret_value)
+{
+	int value = 0;
+	for (int i = 0; i < digits; i++) {
+		char digit = (*text)[i];
+		if (digit < '0' || digit > '9')
+			return false;
+		value = value * 10 + (digit - '0');
+	}
+	*text += digits;
+	*ret_value = value;
+	return true;
+}
+
+static bool read_char(const char **text, const char *allowed)
+{
+	if (**text == '\0' || strchr(allowed, **text) == NULL)
+		return false;
+	(*text)++;
+	return true;
+}
+
+static bool read_fraction(const char **text, int64_t *ret_us)
+{
+	*ret_us = 0;
+	if (**text != '.')
+		return true;
+	(*text)++;
+	int64_t scale = US_PER_SECOND / 10;
+	if (**text < '0' || **text > '9')
+		return false;
+	for (; **text >= '0' && **text <= '9'; (*text)++) {
+		*ret_us += (**text - '0') * scale;
+		scale /= 10;
+	}
+	return true;
+}
+
+static bool read_offset(const char **text, int64_t *ret_seconds)
+{
+	*ret_seconds = 0;
+	if (**text == 'Z' || **text == 'z') {
+		(*text)++;
+		return true;
+	}
+	int sign = **text == '-' ? -1 : 1;
+	int hours = 0, minutes = 0;
+	if (!read_char(text, "+-") || !read_digits(text, 2, &hours) || !read_char(text, ":") ||
+	    !read_digits(text, 2, &minutes) || hours > 23 || minutes > 59)
+		return false;
+	*ret_seconds = sign * (hours * 3600L + minutes * 60L);
+	return true;
+}
+
+bool clock_parse_rfc3339(const char *text, int64_t *ret_epoch_us)
+{
+	int year, month, day, hour, minute, second;
+	int64_t fraction_us, offset_seconds;
+	if (!read_digits(&text, 4, &year) || !read_char(&text, "-") || !read_digits(&text, 2, &month) ||
+	    !read_char(&text, "-") || !read_digits(&text, 2, &day) || !read_char(&text, "Tt ") ||
+	    !read_digits(&text, 2, &hour) || !read_char(&text, ":") || !read_digits(&text, 2, &minute) ||
+	    !read_char(&text, ":") || !read_digits(&text, 2, &second) || !read_fraction(&text, &fraction_us) ||
+	    !read_offset(&text, &offset_seconds) || *text != '\0')
+		return false;
+	struct tm parts = { .tm_year = year - 1900,
+		            .tm_mon = month - 1,
+		            .tm_mday = day,
+		            .tm_hour = hour,
+		            .tm_min = minute,
+		            .tm_sec = second };
+	struct tm given = parts;
+	time_t seconds = timegm(&parts);
+	// timegm normalises 31 February: what it changed was not a date.
+	if (parts.tm_mon != given.tm_mon || parts.tm_mday != given.tm_mday || hour > 23 || minute > 59 || second > 60)
+		return false;
+	*ret_epoch_us = ((int64_t)seconds - offset_seconds) * US_PER_SECOND + fraction_us;
+	return true;
+}
+
+struct deadline deadline_after_ms(int64_t milliseconds)
+{
+	return (struct deadline){ .at_us = clock_monotonic_us() + milliseconds * 1000 };
+}
+
+int64_t deadline_left_ms(struct deadline deadline)
+{
+	int64_t left_us = deadline.at_us - clock_monotonic_us();
+	return left_us <= 0 ? 0 : (left_us + 999) / 1000;
+}
+
+bool deadline_passed(struct deadline deadline)
+{
+	return deadline_left_ms(deadline) == 0;
+}
+
+void clock_sleep_ms(int64_t milliseconds)
+{
+	if (milliseconds <= 0)
+		return;
+	struct timespec pause = { .tv_sec = (time_t)(milliseconds / 1000),
+		                  .tv_nsec = (long)(milliseconds % 1000) * 1000000 };
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, &pause) == EINTR)
+		;
+}

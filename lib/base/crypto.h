@@ -1,0 +1,50 @@
+// Hashes, MACs, randomness and constant-time compares, on libsodium (states that can be copied) and OpenSSL's EVP (bulk
+// speed).
+//
+// Call crypto_init() once at start, before any thread.
+#pragma once
+
+#include <sodium.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define SHA256_SIZE 32
+#define SHA256_TEXT_SIZE (2 * SHA256_SIZE + 1)
+
+enum rc crypto_init(struct err *err) MUST_CHECK;
+
+// SHA-256 of a short input (keys, canonical requests): libsodium, allocates nothing.
+void sha256_of(const void *data, size_t length, uint8_t ret_digest[SHA256_SIZE]);
+
+// SHA-256 of bulk data in pieces, by OpenSSL's EVP (uses the CPU's SHA instructions). NULL without memory.
+struct sha256_stream;
+struct sha256_stream *sha256_stream_new(void);
+void sha256_stream_free(struct sha256_stream *stream);
+void sha256_stream_update(struct sha256_stream *stream, const void *data, size_t length);
+// Ends the stream's present message and begins a new one.
+void sha256_stream_finish(struct sha256_stream *stream, uint8_t ret_digest[SHA256_SIZE]);
+
+// A key whose inner and outer hash states are computed once; copying it and going on is cheap (edge: one per key at
+// load).
+struct hmac_key {
+	crypto_auth_hmacsha256_state state;
+};
+void hmac_key_init(struct hmac_key *key, const void *secret, size_t length);
+
+// HMAC-SHA256 of data under a prepared key. Allocates nothing. Any thread.
+void hmac_of(const struct hmac_key *key, const void *data, size_t length, uint8_t ret_mac[SHA256_SIZE]);
+
+// True when both are equal, in time that depends only on length.
+bool crypto_equal(const void *left, const void *right, size_t length);
+
+// length cryptographically random bytes. Any thread.
+void random_fill(void *ret_data, size_t length);
+
+// A random number in [0, bound); bound > 0. Not for secrets' text; for jitter and sampling.
+uint32_t random_below(uint32_t bound);
+
+// Overwrite a secret in a way the compiler keeps.
+void crypto_wipe(void *data, size_t length);

@@ -1,0 +1,26 @@
+// What every daemon's main does: arguments, configuration, signals, start, drain.
+//
+// SIGTERM/SIGINT drain (a second one ends at once); SIGHUP reloads. Arguments: --config FILE (or SAFELIGHT_CONFIG),
+// --check-config,
+// --help-config, --version, --help. Exit status: 0 after a clean drain, 64 wrong usage, 78 wrong configuration, 1
+// failed start.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct settings;
+
+struct service {
+	const char *name;    // "ingest": the log's service field
+	const char *summary; // one sentence for --help
+	// Start everything; must not block longer than dependencies' own deadlines. *ret_state is passed to the others.
+	enum rc (*start)(const struct settings *settings, void **ret_state, struct err *err);
+	// Take over what may change live from newly loaded settings; the old ones stay valid until stop. May be NULL.
+	void (*reload)(void *state, const struct settings *settings);
+	// Stop taking work, finish or give back what is in hand, free the state; at most drain_ms milliseconds.
+	void (*stop)(void *state, int64_t drain_ms);
+};
+
+int service_main(int argc, char **argv, const struct service *service);

@@ -1,0 +1,127 @@
+// The option table, its lookup and its printing. Reading files and the environment is in settings_load.c.
+#include "base/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/settings_table.h"
+
+const struct option SETTINGS_OPTIONS[] = {
+#define SETTING(section, key, kind, initial, least, most, unit, text) \
+	{ #section, #key, OPTION_##kind, initial, least, most, unit, text, offsetof(struct settings, section##_##key) },
+#include "base/settings.def"
+#undef SETTING
+};
+const size_t SETTINGS_OPTION_COUNT = sizeof SETTINGS_OPTIONS / sizeof SETTINGS_OPTIONS[0];
+
+const struct option SETTINGS_POOL_OPTIONS[] = {
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) \
+	{ "pool", #key, OPTION_##kind, initial, least, most, unit, text, offsetof(struct pool_settings, key) },
+#include "base/settings.def"
+#undef POOL_SETTING
+};
+const size_t SETTINGS_POOL_OPTION_COUNT = sizeof SETTINGS_POOL_OPTIONS / sizeof SETTINGS_POOL_OPTIONS[0];
+
+void *option_place(const struct option *option, void *base)
+{
+	return (char *)base + option->offset;
+}
+
+const struct option *option_find(const struct option *options, size_t count, const char *section, const char *key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(options[i].section, section) == 0 && strcmp(options[i].key, key) == 0)
+			return &options[i];
+	return NULL;
+}
+
+static void texts_free(const struct option *options, size_t count, void *base)
+{
+	for (size_t i = 0; i < count; i++)
+		if (options[i].kind == OPTION_TEXT || options[i].kind == OPTION_SECRET)
+			free(*(char **)option_place(&options[i], base));
+}
+
+void settings_free(struct settings *settings)
+{
+	if (settings == NULL)
+		return;
+	texts_free(SETTINGS_OPTIONS, SETTINGS_OPTION_COUNT, settings);
+	for (size_t i = 0; i < settings->pool_count; i++) {
+		texts_free(SETTINGS_POOL_OPTIONS, SETTINGS_POOL_OPTION_COUNT, &settings->pools[i]);
+		free(settings->pools[i].name);
+	}
+	free(settings->file);
+	free(settings);
+}
+
+const struct pool_settings *settings_find_pool(const struct settings *settings, const char *name)
+{
+	for (size_t i = 0; i < settings->pool_count; i++)
+		if (strcmp(settings->pools[i].name, name) == 0)
+			return &settings->pools[i];
+	return NULL;
+}
+
+static void print_value(const struct option *option, const void *base, FILE *out)
+{
+	const void *place = (const char *)base + option->offset;
+	switch (option->kind) {
+	case OPTION_TEXT:
+		(void)fprintf(out, "%s = %s\n", option->key, *(char *const *)place);
+		break;
+	case OPTION_SECRET:
+		(void)fprintf(out, "; %s (%s)\n", option->key, (*(char *const *)place)[0] == '\0' ? "unset" : "set");
+		break;
+	case OPTION_INT:
+		(void)fprintf(out, "%s = %lld\n", option->key, (long long)*(const int64_t *)place);
+		break;
+	case OPTION_BOOL:
+		(void)fprintf(out, "%s = %s\n", option->key, *(const bool *)place ? "true" : "false");
+		break;
+	}
+}
+
+void settings_print(const struct settings *settings, FILE *out)
+{
+	const char *section = "";
+	for (size_t i = 0; i < SETTINGS_OPTION_COUNT; i++) {
+		if (strcmp(section, SETTINGS_OPTIONS[i].section) != 0) {
+			section = SETTINGS_OPTIONS[i].section;
+			(void)fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", section);
+		}
+		print_value(&SETTINGS_OPTIONS[i], settings, out);
+	}
+	for (size_t pool = 0; pool < settings->pool_count; pool++) {
+		(void)fprintf(out, "\n[pool.%s]\n", settings->pools[pool].name);
+		for (size_t i = 0; i < SETTINGS_POOL_OPTION_COUNT; i++)
+			print_value(&SETTINGS_POOL_OPTIONS[i], &settings->pools[pool], out);
+	}
+}
+
+static void print_help(const struct option *option, FILE *out)
+{
+	(void)fprintf(out, "; %s", option->text);
+	if (option->kind == OPTION_INT)
+		(void)fprintf(out, " %lld to %lld%s%s.", (long long)option->least, (long long)option->most,
+		              option->unit[0] == '\0' ? "" : " ", option->unit);
+	if (option->kind == OPTION_SECRET)
+		(void)fprintf(out, "\n;%s_file = \n", option->key);
+	else
+		(void)fprintf(out, "\n;%s = %s\n", option->key, option->initial);
+}
+
+void settings_print_help(FILE *out)
+{
+	const char *section = "";
+	for (size_t i = 0; i < SETTINGS_OPTION_COUNT; i++) {
+		if (strcmp(section, SETTINGS_OPTIONS[i].section) != 0) {
+			section = SETTINGS_OPTIONS[i].section;
+			(void)fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", section);
+		}
+		print_help(&SETTINGS_OPTIONS[i], out);
+	}
+	(void)fprintf(out, "\n; One section a decoder pool; [pool.fast] is there by default.\n[pool.fast]\n");
+	for (size_t i = 0; i < SETTINGS_POOL_OPTION_COUNT; i++)
+		print_help(&SETTINGS_POOL_OPTIONS[i], out);
+}
