@@ -47,9 +47,14 @@ BINARIES := $(foreach s,$(SERVICES),$(BUILD)/bin/$(BINARY_$(s))) $(BUILD)/bin/sa
 EDGE_MODULE := $(BUILD)/lib/ngx_http_safelight_module.so
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+-include cdn-config/module.mk
+-include tests/hostile/hostile.mk
 INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
 
-.PHONY: help build run stop reset status logs check unit integration browser lint format asan tsan valgrind fuzz clean
+CPPFLAGS_TIDY := -D_GNU_SOURCE -Ilib -I. $(CFLAGS_bus) $(foreach m,http db store,$(CFLAGS_$(m))) \
+	$(shell $(PKG) --cflags-only-I vips 2>/dev/null | sed 's/-I/-isystem /g')
+
+.PHONY: help build run stop reset status logs check tests unit integration browser lint tidy format asan tsan valgrind clean
 .DEFAULT_GOAL := help
 .SECONDARY:
 
@@ -75,6 +80,46 @@ status: ## show each part of the local stack: pid, port, health
 
 logs: ## follow the local stack's logs
 	$(Q)RUN_DIR="$(RUN_DIR)" PORT_BASE="$(PORT_BASE)" deploy/local/stack.sh logs
+
+check: ## install what tests need, build, run every test on a stack of its own
+	$(Q)deploy/packages/install.sh check
+	$(Q)$(MAKE) -s -j"$$(nproc)" build tests
+	$(Q)BUILD="$(BUILD)" tests/run.sh lint unit integration browser
+
+tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(HOSTILE_BINARIES) ## build every test
+
+unit: build $(UNIT_TESTS) ## run the unit tests alone
+	$(Q)BUILD="$(BUILD)" tests/run.sh unit
+
+integration: build tests ## run the integration tests alone, on a stack of their own (ONLY=pattern picks some)
+	$(Q)BUILD="$(BUILD)" tests/run.sh integration
+
+browser: build ## run the gallery in headless Chromium against a stack of its own
+	$(Q)BUILD="$(BUILD)" tests/run.sh browser
+
+lint: build ## layers, headers alone, banned calls, sizes, layout, documented options
+	$(Q)BUILD="$(BUILD)" tests/run.sh lint
+
+tidy: ## clang-tidy over every C file
+	$(Q)git ls-files '*.c' | grep -v '^cdn-config/module/' | xargs -P"$$(nproc)" -n4 clang-tidy --quiet -- \
+		-std=gnu11 $(CPPFLAGS_TIDY)
+
+format: ## lay out every C file by clang-format
+	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+asan: ## unit and integration tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)deploy/packages/install.sh check
+	$(Q)$(MAKE) -s -j"$$(nproc)" BUILD=build/asan OPT=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" build tests
+	$(Q)ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/suppressions/lsan.supp BUILD=build/asan tests/run.sh unit integration
+
+tsan: ## unit tests under ThreadSanitizer
+	$(Q)$(MAKE) -s -j"$$(nproc)" BUILD=build/tsan OPT=-O1 SANITIZE=-fsanitize=thread tests
+	$(Q)TSAN_OPTIONS="suppressions=$(CURDIR)/tests/suppressions/tsan.supp" BUILD=build/tsan tests/run.sh unit
+
+valgrind: $(UNIT_TESTS) ## unit tests under valgrind
+	$(Q)for test in $(UNIT_TESTS); do \
+		valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite $$test >/dev/null || exit 1; done
+	@echo "valgrind: $(words $(UNIT_TESTS)) test programs clean"
 
 # ---- rules -------------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +171,6 @@ $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(INTEGRATION_S
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(LIBS) -lcmocka -lm
 
--include cdn-config/module.mk
 
 clean: ## delete what was built
 	rm -rf $(BUILD)

@@ -100,7 +100,7 @@ static void reload(const struct service *service, void *state, const char *confi
 {
 	struct err err = { 0 };
 	struct settings *fresh = NULL;
-	enum rc rc = settings_load(config, &fresh, &err);
+	enum rc rc = settings_load_for(config, service->secrets, &fresh, &err);
 	if (rc == RC_OK)
 		rc = apply_log_level(fresh, &err);
 	if (rc != RC_OK)
@@ -172,7 +172,7 @@ int service_main(int argc, char **argv, const struct service *service)
 	struct settings *settings = NULL;
 	enum rc rc = crypto_init(&err);
 	if (rc == RC_OK)
-		rc = settings_load(arguments.config, &settings, &err);
+		rc = settings_load_for(arguments.config, service->secrets, &settings, &err);
 	if (rc == RC_OK)
 		rc = apply_log_level(settings, &err);
 	if (rc != RC_OK) {

@@ -38,6 +38,10 @@ struct settings {
 // section or key, a value out of range, a key given twice, a secret file that others may read: all refused. Caller
 // frees with settings_free.
 enum rc settings_load(const char *file, struct settings **ret_settings, struct err *err) MUST_CHECK;
+// The same for a process that may not read every secret: `secrets` names those that it does as a space-separated list
+// of section.key, or section.* for all of a section; other secrets stay "" and their files are not opened. NULL: all.
+enum rc settings_load_for(const char *file, const char *secrets, struct settings **ret_settings,
+                          struct err *err) MUST_CHECK;
 void settings_free(struct settings *settings);
 
 // A pool by name; NULL when there is none.

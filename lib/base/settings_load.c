@@ -11,9 +11,10 @@
 #include "base/settings.h"
 #include "base/settings_table.h"
 
-// Where a value comes from, for messages and for finding keys given twice.
+// One loading: what for, where a value comes from (for messages), and the keys seen (none may be given twice).
 struct loading {
 	struct settings *settings;
+	const char *secrets; // which are read (settings_load_for); NULL: all
 	const char *file;
 	FILE *stream;
 	int line;
@@ -151,15 +152,33 @@ static enum rc option_resolve(struct settings *settings, const char *section, co
 	return RC_OK;
 }
 
-static enum rc assign(struct settings *settings, const char *section, const char *key, const char *value,
-                      struct err *err)
+// True when the list names section.key or section.*.
+static bool is_listed(const char *secrets, const struct option *option)
 {
+	char exact[96], all[96];
+	(void)snprintf(exact, sizeof exact, "%s.%s", option->section, option->key);
+	(void)snprintf(all, sizeof all, "%s.*", option->section);
+	for (const char *at = secrets; at != NULL; at = strchr(at, ' ')) {
+		at += strspn(at, " ");
+		size_t length = strcspn(at, " ");
+		if ((length == strlen(exact) && strncmp(at, exact, length) == 0) ||
+		    (length == strlen(all) && strncmp(at, all, length) == 0))
+			return true;
+	}
+	return false;
+}
+
+static enum rc assign(struct loading *loading, const char *section, const char *key, const char *value)
+{
+	struct err *err = loading->err;
 	const struct option *option;
 	void *base;
 	bool is_file;
-	enum rc rc = option_resolve(settings, section, key, &option, &base, &is_file, err);
+	enum rc rc = option_resolve(loading->settings, section, key, &option, &base, &is_file, err);
 	if (rc != RC_OK)
 		return rc;
+	if (option->kind == OPTION_SECRET && loading->secrets != NULL && !is_listed(loading->secrets, option))
+		return RC_OK;
 	return is_file ? option_set_from_file(option, base, value, err) : option_set(option, base, value, err);
 }
 
@@ -184,7 +203,7 @@ static int on_pair(void *context, const char *section, const char *key, const ch
 	if (!remember(loading, section, key))
 		loading->rc = err_set(loading->err, RC_INVALID, "[%s] %s is given twice", section, key);
 	else
-		loading->rc = assign(loading->settings, section, key, value, loading->err);
+		loading->rc = assign(loading, section, key, value);
 	if (loading->rc != RC_OK)
 		err_prefix(loading->err, loading->rc, "%s:%d", loading->file, loading->line);
 	return loading->rc == RC_OK;
@@ -198,28 +217,27 @@ static char *read_line(char *line, int size, void *context)
 	return fgets(line, size, loading->stream);
 }
 
-static enum rc load_file(struct settings *settings, const char *file, struct err *err)
+static enum rc load_file(struct loading *loading, const char *file)
 {
 	CLEANUP(close_stream) FILE *stream = fopen(file, "re");
 	if (stream == NULL)
-		return err_set(err, RC_NOT_FOUND, "%s: %s", file, strerror(errno));
-	CLEANUP(free_pointer) struct loading *loading = calloc(1, sizeof *loading);
-	if (loading == NULL)
-		return err_set(err, RC_NO_MEMORY, "no memory");
-	*loading = (struct loading){ .settings = settings, .file = file, .stream = stream, .err = err };
+		return err_set(loading->err, RC_NOT_FOUND, "%s: %s", file, strerror(errno));
+	loading->file = file;
+	loading->stream = stream;
 	int broken_line = ini_parse_stream(read_line, loading, on_pair, loading);
+	loading->stream = NULL;
 	if (loading->rc != RC_OK)
 		return loading->rc;
 	if (broken_line > 0)
-		return err_set(err, RC_INVALID, "%s:%d: neither [section], key = value nor ; comment", file,
+		return err_set(loading->err, RC_INVALID, "%s:%d: neither [section], key = value nor ; comment", file,
 		               broken_line);
 	if (broken_line < 0)
-		return err_set(err, RC_INTERNAL, "%s: cannot be read", file);
-	return set_text(&settings->file, file, err);
+		return err_set(loading->err, RC_INTERNAL, "%s: cannot be read", file);
+	return set_text(&loading->settings->file, file, loading->err);
 }
 
 // SAFELIGHT_<SECTION>_<KEY>[_FILE] for one option; pool sections are SAFELIGHT_POOL_<NAME>_<KEY>.
-static enum rc load_environment_option(struct settings *settings, const char *section, const char *key, struct err *err)
+static enum rc load_environment_option(struct loading *loading, const char *section, const char *key)
 {
 	static const char *const SUFFIXES[] = { "", "_file" };
 	for (size_t i = 0; i < 2; i++) {
@@ -231,44 +249,54 @@ static enum rc load_environment_option(struct settings *settings, const char *se
 		const char *value = getenv(name);
 		if (value == NULL)
 			continue;
-		enum rc rc = assign(settings, section, full_key, value, err);
+		enum rc rc = assign(loading, section, full_key, value);
 		if (rc != RC_OK)
-			return err_prefix(err, rc, "environment %s", name);
+			return err_prefix(loading->err, rc, "environment %s", name);
 	}
 	return RC_OK;
 }
 
-static enum rc load_environment(struct settings *settings, struct err *err)
+static enum rc load_environment(struct loading *loading)
 {
+	const struct settings *settings = loading->settings;
 	enum rc rc = RC_OK;
 	for (size_t i = 0; rc == RC_OK && i < SETTINGS_OPTION_COUNT; i++)
-		rc = load_environment_option(settings, SETTINGS_OPTIONS[i].section, SETTINGS_OPTIONS[i].key, err);
+		rc = load_environment_option(loading, SETTINGS_OPTIONS[i].section, SETTINGS_OPTIONS[i].key);
 	for (size_t pool = 0; rc == RC_OK && pool < settings->pool_count; pool++) {
 		char section[48];
 		(void)snprintf(section, sizeof section, "pool.%s", settings->pools[pool].name);
 		for (size_t i = 0; rc == RC_OK && i < SETTINGS_POOL_OPTION_COUNT; i++)
-			rc = load_environment_option(settings, section, SETTINGS_POOL_OPTIONS[i].key, err);
+			rc = load_environment_option(loading, section, SETTINGS_POOL_OPTIONS[i].key);
 	}
 	return rc;
 }
 
-enum rc settings_load(const char *file, struct settings **ret_settings, struct err *err)
+enum rc settings_load_for(const char *file, const char *secrets, struct settings **ret_settings, struct err *err)
 {
+	CLEANUP(free_pointer) struct loading *loading = calloc(1, sizeof *loading);
 	struct settings *settings = calloc(1, sizeof *settings);
-	if (settings == NULL)
+	if (loading == NULL || settings == NULL) {
+		free(settings);
 		return err_set(err, RC_NO_MEMORY, "no memory");
+	}
+	*loading = (struct loading){ .settings = settings, .secrets = secrets, .err = err };
 	struct pool_settings *fast;
 	enum rc rc = defaults_set(SETTINGS_OPTIONS, SETTINGS_OPTION_COUNT, settings, err);
 	if (rc == RC_OK)
 		rc = pool_find_or_add(settings, "fast", &fast, err);
 	if (rc == RC_OK && file != NULL)
-		rc = load_file(settings, file, err);
+		rc = load_file(loading, file);
 	if (rc == RC_OK)
-		rc = load_environment(settings, err);
+		rc = load_environment(loading);
 	if (rc != RC_OK) {
 		settings_free(settings);
 		return rc;
 	}
 	*ret_settings = settings;
 	return RC_OK;
+}
+
+enum rc settings_load(const char *file, struct settings **ret_settings, struct err *err)
+{
+	return settings_load_for(file, NULL, ret_settings, err);
 }

@@ -107,6 +107,28 @@ static void what_is_wrong_is_named_with_file_and_line(void **state)
 	}
 }
 
+static void secrets_of_others_are_not_opened(void **state)
+{
+	(void)state;
+	char text[300];
+	write_file(secret_path, "mine", 0600);
+	(void)snprintf(text, sizeof text,
+	               "[bus]\ntoken_file = %s\n[api]\ncursor_key = c\nrefresh_key_file = /nonexistent\n"
+	               "[ingest]\nhook_token = h\nsecret_key = k\n",
+	               secret_path);
+	write_file(config_path, text, 0644);
+	struct settings *settings;
+	struct err err = { 0 };
+	assert_int_equal(settings_load_for(config_path, "ingest.* bus.token", &settings, &err), RC_OK);
+	assert_string_equal(settings->bus_token, "mine");
+	assert_string_equal(settings->ingest_hook_token, "h");
+	assert_string_equal(settings->ingest_secret_key, "k");
+	assert_string_equal(settings->api_cursor_key, "");
+	assert_string_equal(settings->api_refresh_key, "");
+	settings_free(settings);
+	assert_int_equal(settings_load(config_path, &settings, &err), RC_NOT_FOUND);
+}
+
 static void secrets_that_others_may_read_are_refused(void **state)
 {
 	(void)state;
@@ -157,6 +179,7 @@ int main(void)
 		cmocka_unit_test(defaults_work_without_a_file),
 		cmocka_unit_test(file_then_environment_win),
 		cmocka_unit_test(what_is_wrong_is_named_with_file_and_line),
+		cmocka_unit_test(secrets_of_others_are_not_opened),
 		cmocka_unit_test(secrets_that_others_may_read_are_refused),
 		cmocka_unit_test(files_over_the_limit_are_refused),
 		cmocka_unit_test(sealed_memory_files_do_not_change),

@@ -1,0 +1,82 @@
+// Writing media as JSON.
+#include "catalog/media_json.h"
+
+#include "base/encoding.h"
+#include "base/json_write.h"
+
+static void write_uuid(struct json_write *json, const char *name, const struct uuid *id)
+{
+	char text[UUID_TEXT_SIZE];
+	uuid_format(id, text);
+	json_write_text(json, name, text);
+}
+
+static void write_time(struct json_write *json, const char *name, int64_t time_us)
+{
+	if (time_us == DB_NO_TIME)
+		json_write_null(json, name);
+	else
+		json_write_time(json, name, time_us);
+}
+
+static void write_size(struct json_write *json, const char *name, uint32_t pixels)
+{
+	if (pixels == 0)
+		json_write_null(json, name);
+	else
+		json_write_int(json, name, pixels);
+}
+
+static void write_reason(struct json_write *json, const struct media_row *media)
+{
+	if (media->reason == REASON_NONE)
+		return;
+	json_write_object_begin(json, "reason");
+	json_write_text(json, "code", media_reason_name(media->reason));
+	json_write_text(json, "detail",
+	                media->reason_detail == NULL ? media_reason_detail(media->reason) : media->reason_detail);
+	json_write_object_end(json);
+}
+
+static void write_hashes(struct json_write *json, const struct media_row *media)
+{
+	char hex[2 * 32 + 1];
+	const uint8_t *sha256 = media->sha256 == NULL ? media->declared_sha256 : media->sha256;
+	if (sha256 != NULL)
+		encode_hex(sha256, 32, hex);
+	json_write_text(json, "sha256", sha256 == NULL ? NULL : hex);
+	char thumbhash[BASE64_TEXT_SIZE(32)];
+	bool has_thumbhash = media->thumbhash != NULL && media->thumbhash_length <= 32;
+	if (has_thumbhash)
+		encode_base64(media->thumbhash, media->thumbhash_length, thumbhash);
+	json_write_text(json, "thumbhash", has_thumbhash ? thumbhash : NULL);
+	json_write_text(json, "blurhash", media->blurhash);
+}
+
+void catalog_media_write(struct json_write *json, const struct media_row *media)
+{
+	write_uuid(json, "id", &media->id);
+	json_write_text(json, "state", media_state_name(media->state));
+	write_reason(json, media);
+	if (media->has_item)
+		write_uuid(json, "item_id", &media->item_id);
+	else
+		json_write_null(json, "item_id");
+	json_write_int(json, "position", media->position);
+	json_write_text(json, "filename", media->filename);
+	json_write_text(json, "content_type", media->content_type == NULL ? media->declared_type : media->content_type);
+	json_write_text(json, "kind", media_kind_name(media->kind));
+	json_write_int(json, "size", media->size);
+	write_hashes(json, media);
+	write_size(json, "width", media->width);
+	write_size(json, "height", media->height);
+	json_write_text(json, "alt", media->alt);
+	json_write_text(json, "visibility", media->visibility);
+	json_write_int(json, "version", media->version);
+	write_time(json, "captured_at", media->captured_at);
+	write_time(json, "created_at", media->created_at);
+	write_time(json, "uploaded_at", media->uploaded_at);
+	write_time(json, "preview_at", media->preview_at);
+	write_time(json, "ready_at", media->ready_at);
+	write_time(json, "updated_at", media->updated_at);
+}

@@ -1,0 +1,39 @@
+// What every handler of metadata-api shares: connections, keys, and the threads for password hashing.
+#pragma once
+
+#include "base/crypto.h"
+#include "catalog/catalog.h"
+#include "media/delivery.h"
+
+struct access_token_keys;
+struct db_pipeline;
+struct db_pool;
+struct http_request;
+struct http_server;
+struct metrics;
+struct password_policy;
+struct settings;
+struct work_pool;
+
+// Made at start, read-only afterwards; each member is safe for any thread.
+struct api {
+	const struct settings *settings;
+	struct metrics *metrics;
+	struct db_pool *pool;         // transactions
+	struct db_pipeline *pipeline; // single statements
+	struct catalog catalog;       // over both
+	struct access_token_keys *tokens;
+	struct delivery_keys delivery;
+	struct hmac_key cursor_key;
+	struct hmac_key refresh_key;
+	struct password_policy *passwords;
+	struct work_pool *hashers; // all that hashes passwords, so that a flood of logins stops nobody else
+	struct http_server *server;
+};
+
+// The context of a request's handler.
+struct api *api_of(const struct http_request *request);
+
+// Hand a request over to a thread that may hash: run(request) answers it. 503 at once when too many wait. Call from an
+// event thread as the handler's last act.
+void api_hash_on_pool(struct http_request *request, void (*run)(void *request));

@@ -1,0 +1,62 @@
+// SQL of items: each change bumps the version and writes its event in the same transaction.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/uuid.h"
+#include "db/result.h"
+#include "db/statement.h"
+
+struct api;
+struct catalog_call;
+
+struct item_row {
+	struct uuid id;
+	const char *title;
+	const char *body;
+	const char *visibility;
+	bool has_cover;
+	struct uuid cover_media_id;
+	int64_t version;
+	int64_t created_at;
+	int64_t updated_at;
+	const char *tags; // a JSON array of texts
+};
+
+// One item of an owner ($1 owner, $2 id) / a page, newest first ($1 owner, $2 has_after, $3 after created_at, $4 after
+// id, $5 limit). Deleted ones are excluded.
+extern const struct db_statement item_find_statement;
+extern const struct db_statement item_list_statement;
+
+// Decode row `row` of either. Texts live as long as the result.
+void item_read(const struct db_result *result, size_t row, struct item_row *ret_item);
+
+// What a client may set; has_… says what it did set.
+struct item_fields {
+	const char *title; // NULL: not set (so are the following)
+	const char *body;
+	const char *visibility;
+	bool has_cover;
+	const struct uuid *cover_media_id; // with has_cover; NULL: none
+	const char *const *tags;           // NULL: not set
+	size_t tag_count;
+};
+
+// Insert. RC_CONFLICT: the cover is not a media of the owner's.
+enum rc item_create(struct api *api, const struct catalog_call *call, const struct uuid *owner_id,
+                    const struct uuid *item_id, const struct item_fields *fields, struct err *err) MUST_CHECK;
+
+// Change. version: the one it must have, 0 for any. RC_NOT_FOUND; RC_CONFLICT: another version, or a cover that is not
+// a media of this item (err says which).
+enum rc item_change(struct api *api, const struct catalog_call *call, const struct uuid *owner_id,
+                    const struct uuid *item_id, int64_t version, const struct item_fields *fields,
+                    struct err *err) MUST_CHECK;
+
+// Delete the item and all its media (objects and edge copies follow). RC_NOT_FOUND, RC_CONFLICT as above.
+enum rc item_delete(struct api *api, const struct catalog_call *call, const struct uuid *owner_id,
+                    const struct uuid *item_id, int64_t version, struct err *err) MUST_CHECK;

@@ -1,0 +1,173 @@
+// Showing items, and reading their fields.
+#include "metadata-api/item_view.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/json_write.h"
+#include "catalog/media.h"
+#include "db/array.h"
+#include "db/pipeline.h"
+#include "http/body.h"
+#include "http/request.h"
+#include "http/respond.h"
+#include "metadata-api/api.h"
+#include "metadata-api/media_view.h"
+#include "metadata-api/reply.h"
+
+#define ITEM_MEDIA_MAX 1000
+
+static void write_uuid(struct json_write *json, const char *name, const struct uuid *id)
+{
+	char text[UUID_TEXT_SIZE];
+	uuid_format(id, text);
+	json_write_text(json, name, text);
+}
+
+void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item)
+{
+	json_write_object_begin(json, NULL);
+	write_uuid(json, "id", &item->id);
+	json_write_text(json, "title", item->title);
+	json_write_text(json, "body", item->body);
+	json_write_raw(json, "tags", item->tags, strlen(item->tags));
+	json_write_text(json, "visibility", item->visibility);
+	if (item->has_cover)
+		write_uuid(json, "cover_media_id", &item->cover_media_id);
+	else
+		json_write_null(json, "cover_media_id");
+	json_write_array_begin(json, "media");
+	for (size_t row = 0; view != NULL && row < db_result_rows(view->media); row++) {
+		struct media_row media;
+		catalog_media_read(view->media, row, &media);
+		if (media.has_item && uuid_equal(&media.item_id, &item->id))
+			media_view_write(view, json, NULL, row);
+	}
+	json_write_array_end(json);
+	json_write_int(json, "version", item->version);
+	json_write_time(json, "created_at", item->created_at);
+	json_write_time(json, "updated_at", item->updated_at);
+	json_write_object_end(json);
+}
+
+// One item on its way to an answer; lives in the request's arena.
+struct item_reading {
+	struct http_request *request;
+	struct db_result *item;
+	unsigned status;
+};
+
+static void answer(struct media_view *view)
+{
+	struct item_reading *reading = view->context;
+	struct http_request *request = view->request;
+	struct db_result *result = reading->item;
+	unsigned status = reading->status;
+	struct item_row item;
+	struct buffer out;
+	struct json_write json;
+	item_read(result, 0, &item);
+	buffer_init(&out, LIMIT_RESPONSE_BYTES);
+	json_write_init(&json, &out);
+	item_view_write(view, &json, &item);
+	int64_t version = item.version;
+	if (status == 200)
+		reply_json(request, version, &out);
+	else
+		http_respond_json(request, status, &out);
+	db_result_free(result);
+}
+
+static void on_item(void *context, struct db_result *result, const struct db_failure *failure)
+{
+	struct item_reading *reading = context;
+	if (failure != NULL) {
+		http_respond_rc(reading->request, &failure->err);
+		return;
+	}
+	if (db_result_rows(result) == 0) {
+		http_respond_problem(reading->request, 404, "not-found", "There is no such item.");
+		db_result_free(result);
+		return;
+	}
+	struct item_row item;
+	struct buffer ids;
+	struct db_value values[3];
+	item_read(result, 0, &item);
+	reading->item = result;
+	buffer_init(&ids, 256);
+	db_array_of_uuids(&ids, &item.id, 1);
+	catalog_media_of_items_values(&http_request_principal(reading->request)->user_id, buffer_text(&ids),
+	                              ITEM_MEDIA_MAX, values);
+	media_view_continue(reading->request, &catalog_media_of_items_statement, values, answer, reading);
+	buffer_done(&ids);
+}
+
+void item_view_answer(struct http_request *request, const struct uuid *id, unsigned status)
+{
+	struct err err = { 0 };
+	struct item_reading *reading = arena_alloc(http_request_arena(request), sizeof *reading);
+	if (reading == NULL) {
+		http_respond_rc(request, &(struct err){ .rc = RC_NO_MEMORY });
+		return;
+	}
+	*reading = (struct item_reading){ .request = request, .status = status };
+	const struct db_value values[] = { db_uuid(&http_request_principal(request)->user_id), db_uuid(id) };
+	http_request_defer(request);
+	enum rc rc = db_pipeline_submit(api_of(request)->pipeline, &item_find_statement, values, 2,
+	                                http_request_deadline(request), on_item, reading, &err);
+	if (rc != RC_OK)
+		http_respond_rc(request, &err);
+}
+
+static bool read_tags(struct http_request *request, struct body *body, struct item_fields *fields)
+{
+	fields->tag_count = body_array(body, "tags", BODY_OPTIONAL, 0, LIMIT_ITEM_TAGS);
+	if (!body_has(body, "tags"))
+		return true;
+	const char **tags = arena_alloc(http_request_arena(request), (fields->tag_count + 1) * sizeof *tags);
+	if (tags == NULL)
+		return false;
+	for (size_t i = 0; i < fields->tag_count; i++)
+		tags[i] = body_array_text(body, "tags", i, 1, LIMIT_TAG_BYTES);
+	fields->tags = tags;
+	return true;
+}
+
+bool item_view_read_fields(struct http_request *request, struct item_fields *ret_fields)
+{
+	static const char *const VISIBILITIES[] = { "private", "shared", "public", NULL };
+	struct body *body = body_open(request);
+	if (body == NULL)
+		return false;
+	struct item_fields fields = {
+		.title = body_text(body, "title", BODY_OPTIONAL, 0, LIMIT_TITLE_BYTES),
+		.body = body_text(body, "body", BODY_OPTIONAL, 0, LIMIT_ITEM_BODY_BYTES),
+		.has_cover = body_has(body, "cover_media_id"),
+	};
+	int visibility = body_choice(body, "visibility", BODY_OPTIONAL, VISIBILITIES, -1);
+	struct uuid *cover = arena_alloc(http_request_arena(request), sizeof *cover);
+	if (cover == NULL || !read_tags(request, body, &fields)) {
+		http_respond_rc(request, &(struct err){ .rc = RC_NO_MEMORY });
+		return false;
+	}
+	if (body_uuid(body, "cover_media_id", BODY_NULLABLE, cover))
+		fields.cover_media_id = cover;
+	if (!body_finish(body))
+		return false;
+	if (visibility >= 0)
+		fields.visibility = VISIBILITIES[visibility];
+	*ret_fields = fields;
+	return true;
+}
+
+void item_view_fail(struct http_request *request, const struct err *err)
+{
+	if (err->rc == RC_NOT_FOUND)
+		http_respond_problem(request, 404, "not-found", "There is no such item.");
+	else if (err->rc == RC_CONFLICT && http_request_header(request, "If-Match") != NULL)
+		http_respond_problem(request, 412, "version-mismatch", "%s", err->text);
+	else
+		http_respond_rc(request, err);
+}

@@ -1,0 +1,152 @@
+// safelight-api: accounts, items, media and their delivery URLs over HTTP.
+#include <stdlib.h>
+
+#include "base/encoding.h"
+#include "base/metrics.h"
+#include "base/service.h"
+#include "base/settings.h"
+#include "base/work_pool.h"
+#include "db/options.h"
+#include "db/pipeline.h"
+#include "db/pool.h"
+#include "http/access_token.h"
+#include "http/respond.h"
+#include "http/server.h"
+#include "media/cursor.h"
+#include "metadata-api/api.h"
+#include "metadata-api/password.h"
+#include "metadata-api/routes.h"
+
+// Logins that may wait for a hashing thread: at some tens of milliseconds each, longer queues only make time-outs.
+#define HASH_QUEUE 64
+#define PIPELINE_QUEUE 4096
+
+struct api *api_of(const struct http_request *request)
+{
+	return http_request_context(request);
+}
+
+void api_hash_on_pool(struct http_request *request, void (*run)(void *request))
+{
+	struct api *api = api_of(request);
+	http_request_defer(request);
+	if (work_pool_submit(api->hashers, run, request) == RC_OK)
+		return;
+	http_respond_retry_after(request, 2);
+	http_respond_problem(request, 503, "overloaded",
+	                     "Too many people are logging in right now. Try again in a moment.");
+}
+
+static void check_ready(void *context, struct http_ready *ready, struct deadline deadline)
+{
+	struct api *api = context;
+	struct err err = { 0 };
+	http_ready_add(ready, "database", db_pool_ping(api->pool, deadline, &err) == RC_OK, NULL);
+	http_ready_add(ready, "database_pipeline", db_pipeline_is_up(api->pipeline), NULL);
+}
+
+static enum rc load_keys(struct api *api, struct err *err)
+{
+	const struct settings *settings = api->settings;
+	enum rc rc = delivery_keys_parse(settings->cdn_keys, &api->delivery, err);
+	if (rc != RC_OK)
+		return err_prefix(err, rc, "[cdn] keys");
+	rc = cursor_key_parse(settings->api_cursor_key, &api->cursor_key, err);
+	if (rc != RC_OK)
+		return err_prefix(err, rc, "[api] cursor_key");
+	rc = cursor_key_parse(settings->api_refresh_key, &api->refresh_key, err);
+	if (rc != RC_OK)
+		return err_prefix(err, rc, "[api] refresh_key");
+	rc = access_token_keys_new(settings->auth_jwt_key, settings->auth_issuer, settings->auth_audience, &api->tokens,
+	                           err);
+	return rc == RC_OK ? RC_OK : err_prefix(err, rc, "[auth] jwt_key");
+}
+
+static enum rc open_database(struct api *api, struct err *err)
+{
+	const struct settings *settings = api->settings;
+	struct db_options options;
+	db_options_init(&options, settings, settings->api_database_user, settings->api_database_password,
+	                "safelight-api", api->metrics);
+	enum rc rc = db_pool_new(&options, (unsigned)settings->database_connections, &api->pool, err);
+	if (rc == RC_OK)
+		rc = db_pipeline_new(&options, (unsigned)settings->database_pipelines, PIPELINE_QUEUE, &api->pipeline,
+		                     err);
+	api->catalog = (struct catalog){ .pool = api->pool, .pipeline = api->pipeline, .source = "/safelight/api" };
+	return rc;
+}
+
+static enum rc serve(struct api *api, struct err *err)
+{
+	const struct settings *settings = api->settings;
+	struct http_server_config config = {
+		.name = "api",
+		.listen = settings->api_listen,
+		.event_threads = (unsigned)settings->http_event_threads,
+		.workers = (unsigned)settings->http_workers,
+		.queue = (size_t)settings->http_queue,
+		.connections = (unsigned)settings->http_connections,
+		.request_ms = settings->http_request_ms,
+		.cors_origins = settings->http_cors_origins,
+		.routes = API_ROUTES,
+		.route_count = API_ROUTE_COUNT,
+		.context = api,
+		.authenticate = access_token_authenticate,
+		.authenticate_context = api->tokens,
+		.check_ready = check_ready,
+		.metrics = api->metrics,
+	};
+	return http_server_start(&config, &api->server, err);
+}
+
+static void stop(void *state, int64_t drain_ms)
+{
+	struct api *api = state;
+	http_server_drain(api->server, drain_ms);
+	work_pool_free(api->hashers);
+	db_pipeline_free(api->pipeline, 1000);
+	db_pool_free(api->pool);
+	access_token_keys_free(api->tokens);
+	delivery_keys_wipe(&api->delivery);
+	password_policy_free(api->passwords);
+	metrics_free(api->metrics);
+	free(api);
+}
+
+static enum rc start(const struct settings *settings, void **ret_state, struct err *err)
+{
+	struct api *api = calloc(1, sizeof *api);
+	if (api == NULL)
+		return err_set(err, RC_NO_MEMORY, "no memory");
+	api->settings = settings;
+	api->metrics = metrics_new();
+	enum rc rc = load_keys(api, err);
+	if (rc == RC_OK)
+		rc = open_database(api, err);
+	if (rc == RC_OK) {
+		api->passwords = password_policy_new((size_t)settings->api_hash_memory_bytes,
+		                                     (unsigned)settings->api_hash_passes, err);
+		api->hashers = work_pool_new("hash", (unsigned)settings->api_hash_parallel, HASH_QUEUE, err);
+		rc = api->passwords == NULL || api->hashers == NULL ? RC_NO_MEMORY : RC_OK;
+	}
+	if (rc == RC_OK)
+		rc = serve(api, err);
+	if (rc != RC_OK) {
+		stop(api, 0);
+		return rc;
+	}
+	*ret_state = api;
+	return RC_OK;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct service SERVICE = {
+		.name = "api",
+		.summary = "accounts, items, media and their delivery URLs over HTTP.",
+		.secrets = "api.* auth.* cdn.keys",
+		.start = start,
+		.stop = stop,
+	};
+	return service_main(argc, argv, &SERVICE);
+}

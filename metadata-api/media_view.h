@@ -1,0 +1,40 @@
+// Media with their variants' signed URLs: loaded by two statements of the pipeline, one after the other, while the
+// request is suspended, then written as JSON.
+#pragma once
+
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "db/result.h"
+
+struct api;
+struct db_statement;
+struct db_value;
+struct http_request;
+struct json_write;
+struct uuid;
+
+// What a reading gives: media rows (catalog_media_read) and all their published variants, ordered by media id.
+struct media_view {
+	struct http_request *request;
+	struct db_result *media;
+	struct db_result *variants; // NULL when there is no media
+	void (*done)(struct media_view *view);
+	void *context; // of the caller, in the request's arena
+};
+
+// Suspend the request, run the statement (one of catalog/media.h's that catalog_media_read can decode), load the
+// variants of its rows, call done(view) on a pipeline thread; done answers the request and owns nothing: the results
+// are freed when it returns. Failures are answered here. Call as the last act of a handler.
+void media_view_load(struct http_request *request, const struct db_statement *statement, const struct db_value *values,
+                     void (*done)(struct media_view *view), void *context);
+
+// The same for a request that is suspended already, on a thread that may not block; takes no ownership of values.
+void media_view_continue(struct http_request *request, const struct db_statement *statement,
+                         const struct db_value *values, void (*done)(struct media_view *view), void *context);
+
+// Write row `row` of view->media as one JSON object with variants and srcset.
+void media_view_write(const struct media_view *view, struct json_write *json, const char *name, size_t row);
+
+// Answer with the caller's media `id`, or 404. Suspends the request; call as the last act of a handler.
+void media_view_answer(struct http_request *request, const struct uuid *id);
