@@ -1,9 +1,11 @@
 // The gallery's request(): retries that are safe, errors in words. Against a small server in this process.
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 
+globalThis.crypto ??= webcrypto; // a browser has it; node 18 does not by itself
 const source = await readFile(new URL('../../samples/gallery/http.js', import.meta.url));
 const { Problem, request } = await import(`data:text/javascript;base64,${source.toString('base64')}`);
 
