@@ -1,0 +1,205 @@
+// A worker: gives inputs to its decoder child and what comes out to the publishers.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/queue.h"
+#include "base/settings.h"
+#include "media/preset.h"
+#include "transcoder/child.h"
+#include "transcoder/children.h"
+#include "transcoder/pool.h"
+#include "transcoder/settle.h"
+#include "transcoder/transcoder.h"
+
+#define POP_MS 200
+#define ADMISSION_MS 500
+// Tries to get a child for a job before it is given back to others.
+#define CHILD_TRIES 5
+#define FRAMES_MOST 2000
+
+// The job as the decoder is told: the preset's steps, and the encodings that this pool makes.
+static void describe_job(const struct task *task, const struct settings *settings, struct wire_job *ret_job)
+{
+	const struct preset *preset = preset_find(NULL);
+	struct wire_job job = { .preview_first = task->claim.published_generation < task->claim.generation };
+	job.limits = (struct wire_limits){ .max_pixels = (uint64_t)settings->transcoder_max_pixels,
+		                           .max_side = (uint32_t)settings->transcoder_max_side,
+		                           .max_frames = FRAMES_MOST,
+		                           .max_output_bytes = (uint64_t)settings->transcoder_max_output_bytes };
+	for (size_t i = 0; i < preset->step_count && job.step_count < WIRE_STEPS; i++) {
+		struct wire_step *step = &job.steps[job.step_count++];
+		*step = (struct wire_step){ .width = preset->steps[i].width,
+			                    .height = preset->steps[i].height,
+			                    .fit = preset->steps[i].fit };
+		(void)snprintf(step->name, sizeof step->name, "%s", preset->steps[i].name);
+	}
+	for (size_t i = 0; i < preset->encoding_count && job.encoding_count < WIRE_ENCODINGS; i++) {
+		const struct preset_encoding *encoding = &preset->encodings[i];
+		if (preset_pool_makes(task->pool->name, task->claim.kind, encoding))
+			job.encodings[job.encoding_count++] = (struct wire_encoding){ .format = encoding->format,
+				                                                      .quality = encoding->quality,
+				                                                      .effort = encoding->effort };
+	}
+	*ret_job = job;
+}
+
+// One job in this worker's hands.
+struct decoding {
+	struct transcoder *transcoder;
+	struct task *task;
+	struct wire_job job;
+};
+
+static void hand_to_publishers(struct transcoder *transcoder, struct task *task, bool is_preview)
+{
+	struct publication *publication = malloc(sizeof *publication);
+	enum rc rc = RC_NO_MEMORY;
+	if (is_preview)
+		task_begin_preview(task);
+	if (publication != NULL) {
+		*publication = (struct publication){ .task = task, .is_preview = is_preview };
+		rc = queue_push(transcoder->publications, publication, -1);
+	}
+	if (rc == RC_OK)
+		return;
+	free(publication);
+	if (is_preview) // the whole job brings its variants later
+		task_end_preview(task);
+	else
+		settle_released(transcoder, task);
+}
+
+static enum rc on_facts(void *context, const struct wire_facts *facts, struct err *err)
+{
+	struct decoding *decoding = context;
+	(void)err;
+	decoding->task->facts = *facts;
+	decoding->task->has_facts = true;
+	return RC_OK;
+}
+
+static enum rc on_variant(void *context, const struct wire_variant *info, int *fd, struct err *err)
+{
+	struct decoding *decoding = context;
+	struct task *task = decoding->task;
+	if (atomic_load(&task->lost))
+		return err_set(err, RC_CONFLICT, "the lease was lost");
+	if (task->variant_count == TASK_VARIANTS_MAX)
+		return err_set(err, RC_LIMIT, "more variants than a job can have");
+	struct task_variant *variant = &task->variants[task->variant_count++];
+	variant->info = *info;
+	variant->fd = *fd;
+	*fd = -1;
+	if (decoding->job.preview_first && task->variant_count == decoding->job.encoding_count) {
+		task->preview_count = task->variant_count;
+		hand_to_publishers(decoding->transcoder, task, true);
+	}
+	return RC_OK;
+}
+
+static void report_outcome(struct pool *pool, const struct child_outcome *outcome)
+{
+	if (!outcome->usable)
+		metric_add(pool->metrics.children_killed, 1);
+	if (!outcome->sandbox_killed && !outcome->misbehaved)
+		return;
+	metric_add(pool->metrics.sandbox_kills, outcome->sandbox_killed ? 1 : 0);
+	LOG_EVENT(LOG_ERROR, outcome->sandbox_killed ? "decoder_broke_sandbox" : "decoder_broke_protocol",
+	          LOG_TEXT("pool", pool->name), LOG_TEXT("detail", outcome->detail));
+}
+
+// What became of the job; the task is handed on or freed in every case.
+static void settle(struct decoding *decoding, enum rc rc, const struct child_outcome *outcome, const struct err *err)
+{
+	struct transcoder *transcoder = decoding->transcoder;
+	struct task *task = decoding->task;
+	if (atomic_load(&task->lost))
+		settle_lost(transcoder, task);
+	else if (atomic_load(&transcoder->abandoning) && (rc != RC_OK || !outcome->done))
+		settle_released(transcoder, task);
+	else if (rc != RC_OK)
+		settle_failed(transcoder, task, rc == RC_UNAVAILABLE ? REASON_CRASHED : REASON_INTERNAL, err->text);
+	else if (!outcome->done)
+		settle_failed(transcoder, task, outcome->reason, outcome->detail[0] == '\0' ? NULL : outcome->detail);
+	else
+		hand_to_publishers(transcoder, task, false);
+}
+
+// Run the job in a child; true when the child can go on. The task is gone afterwards.
+static bool run_in_child(struct decoding *decoding, struct child *child)
+{
+	struct task *task = decoding->task;
+	struct pool *pool = task->pool;
+	const struct settings *settings = decoding->transcoder->settings;
+	const struct child_events events = { .context = decoding, .facts = on_facts, .variant = on_variant };
+	struct child_outcome outcome = { 0 };
+	struct err err = { 0 };
+	int64_t began_us = clock_monotonic_us();
+	describe_job(task, settings, &decoding->job);
+	uint64_t number = (uint64_t)child_job_count(child) + 1;
+	enum rc rc = child_run(child, number, &decoding->job, task->input_fd,
+	                       deadline_after_ms(settings->transcoder_decode_ms), &events, &outcome, &err);
+	metric_observe_us(pool->metrics.decode_seconds, clock_monotonic_us() - began_us);
+	(void)close(task->input_fd);
+	task->input_fd = -1;
+	bool usable = rc == RC_OK && outcome.usable;
+	if (rc == RC_OK)
+		report_outcome(pool, &outcome);
+	settle(decoding, rc, &outcome, &err);
+	return usable;
+}
+
+static struct child *get_child(struct children *children, const struct task *task, struct err *err)
+{
+	char owner[UUID_TEXT_SIZE];
+	struct child *child = NULL;
+	uuid_format(&task->claim.owner_id, owner);
+	for (int attempt = 0; attempt < CHILD_TRIES && child == NULL; attempt++)
+		if (!atomic_load(&task->pool->transcoder->stopping))
+			child = children_take(children, owner, err);
+	return child;
+}
+
+static void decode(struct children *children, struct task *task)
+{
+	struct transcoder *transcoder = task->pool->transcoder;
+	struct err err = { 0 };
+	int64_t bytes = admission_estimate(task->claim.size, transcoder->settings->transcoder_decode_memory_bytes);
+	enum rc rc;
+	while ((rc = admission_enter(&transcoder->admission, bytes, ADMISSION_MS)) == RC_TIMEOUT &&
+	       !atomic_load(&transcoder->stopping))
+		;
+	struct child *child = rc == RC_OK ? get_child(children, task, &err) : NULL;
+	if (child == NULL) {
+		settle_released(transcoder, task);
+	} else {
+		struct decoding decoding = { .transcoder = transcoder, .task = task };
+		children_renew(children, run_in_child(&decoding, child));
+	}
+	if (rc == RC_OK)
+		admission_leave(&transcoder->admission, bytes);
+}
+
+void *pool_worker_thread(void *argument)
+{
+	struct worker *worker = argument;
+	struct pool *pool = worker->pool;
+	struct children children = { .worker = worker };
+	(void)pthread_setname_np(pthread_self(), "worker");
+	atomic_fetch_add(&pool->running, 1);
+	children_renew(&children, true); // the first child warms up before the first job comes
+	while (!pool_is_surplus(pool, worker->index)) {
+		void *item;
+		if (queue_pop(pool->inputs, &item, POP_MS) == RC_OK)
+			decode(&children, item);
+	}
+	children_done(&children);
+	atomic_fetch_sub(&pool->running, 1);
+	atomic_store(&worker->ended, true);
+	return NULL;
+}

@@ -1,0 +1,145 @@
+// Leases, pools, heartbeats.
+#include "transcoder/keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/queue.h"
+#include "base/settings.h"
+#include "bus/kv.h"
+#include "bus/message.h"
+#include "bus/streams.h"
+#include "transcoder/pool.h"
+#include "transcoder/transcoder.h"
+
+#define TICK_MS 100
+#define HEARTBEAT_MS 10000
+#define HEARTBEAT_BYTES 8192
+// No job takes so long honestly (deadlines of fetch, decode and publish added up): its lease is left to end.
+#define TASK_AGE_MOST_US (600LL * 1000000)
+
+// What is needed to beat a job whose task may end meanwhile.
+struct beat {
+	struct uuid job_id;
+	int64_t token;
+};
+
+// Copies who is to be beaten and tells the bus that their work goes on. Caller frees *ret_beats.
+static size_t collect_beats(struct transcoder *transcoder, struct beat **ret_beats)
+{
+	struct task_list *list = &transcoder->tasks;
+	size_t count = 0;
+	int64_t now_us = clock_monotonic_us();
+	(void)pthread_mutex_lock(&list->lock);
+	struct beat *beats = list->count == 0 ? NULL : calloc(list->count, sizeof *beats);
+	for (struct task *task = list->first; beats != NULL && task != NULL; task = task->next) {
+		struct err err = { 0 };
+		if (atomic_load(&task->lost) || now_us - task->began_us > TASK_AGE_MOST_US)
+			continue;
+		beats[count++] = (struct beat){ .job_id = task->claim.job_id, .token = task->claim.token };
+		(void)bus_message_progress(task->message,
+		                           &err); // lost: the message comes again and finds its job taken
+	}
+	(void)pthread_mutex_unlock(&list->lock);
+	*ret_beats = beats;
+	return count;
+}
+
+static void mark_lost(struct transcoder *transcoder, const struct beat *beat)
+{
+	(void)pthread_mutex_lock(&transcoder->tasks.lock);
+	for (struct task *task = transcoder->tasks.first; task != NULL; task = task->next)
+		if (uuid_equal(&task->claim.job_id, &beat->job_id) && task->claim.token == beat->token)
+			atomic_store(&task->lost, true);
+	(void)pthread_mutex_unlock(&transcoder->tasks.lock);
+}
+
+static void beat_leases(struct transcoder *transcoder)
+{
+	struct beat *beats;
+	size_t count = collect_beats(transcoder, &beats);
+	for (size_t i = 0; i < count; i++) {
+		struct err err = { 0 };
+		struct catalog_call call = transcoder_call(NULL);
+		enum rc rc = catalog_job_beat(&transcoder->catalog, &call, &beats[i].job_id, beats[i].token,
+		                              transcoder->settings->transcoder_lease_ms, &err);
+		if (rc == RC_CONFLICT)
+			mark_lost(transcoder,
+			          &beats[i]); // also a job that ended between collecting and beating: nobody there
+		else if (rc != RC_OK)
+			LOG_FAILURE(LOG_WARNING, "lease_not_renewed", &err);
+	}
+	free(beats);
+}
+
+static void write_pool(struct json_write *json, struct pool *pool)
+{
+	struct pool_live live = pool_read_live(pool);
+	json_write_object_begin(json, NULL);
+	json_write_text(json, "name", pool->name);
+	json_write_int(json, "workers_wanted", live.workers);
+	json_write_int(json, "workers_running", (int64_t)atomic_load(&pool->running));
+	json_write_int(json, "prefetch", live.prefetch);
+	json_write_int(json, "nice", live.nice);
+	json_write_bool(json, "paused", live.paused);
+	json_write_int(json, "waiting", (int64_t)queue_length(pool->inputs));
+	json_write_int(json, "done", metric_value(pool->metrics.done));
+	json_write_int(json, "attempts_failed", metric_value(pool->metrics.failed));
+	json_write_int(json, "jobs_failed", metric_value(pool->metrics.ended));
+	json_write_object_end(json);
+}
+
+static void show_heartbeat(struct transcoder *transcoder)
+{
+	struct buffer out;
+	struct json_write json;
+	struct err err = { 0 };
+	char key[sizeof transcoder->worker_name];
+	// "host:pid", with what a key may not have replaced.
+	for (size_t i = 0; i < sizeof key; i++) {
+		key[i] = transcoder->worker_name[i];
+		if (key[i] == ':' || key[i] == '.')
+			key[i] = '-';
+	}
+	buffer_init(&out, HEARTBEAT_BYTES);
+	json_write_init(&json, &out);
+	json_write_object_begin(&json, NULL);
+	json_write_text(&json, "worker", transcoder->worker_name);
+	json_write_time(&json, "time", clock_now_us());
+	json_write_int(&json, "tasks", (int64_t)task_list_count(&transcoder->tasks));
+	json_write_array_begin(&json, "pools");
+	for (size_t i = 0; i < transcoder->pool_count; i++)
+		write_pool(&json, transcoder->pools[i]);
+	json_write_array_end(&json);
+	json_write_object_end(&json);
+	if (buffer_ok(&out) &&
+	    bus_kv_put(transcoder->bus, BUS_BUCKET_WORKERS, key, out.data, out.length, NULL, &err) != RC_OK)
+		LOG_FAILURE(LOG_DEBUG, "heartbeat_not_shown", &err);
+	buffer_done(&out);
+}
+
+void *keeper_thread(void *argument)
+{
+	struct transcoder *transcoder = argument;
+	struct deadline beat = deadline_after_ms(0), heartbeat = beat;
+	(void)pthread_setname_np(pthread_self(), "keeper");
+	while (!atomic_load(&transcoder->keeper_stops)) {
+		for (size_t i = 0; i < transcoder->pool_count; i++)
+			pool_adjust(transcoder->pools[i]);
+		if (deadline_passed(beat)) {
+			beat = deadline_after_ms(transcoder->settings->transcoder_lease_ms / 3);
+			beat_leases(transcoder);
+		}
+		if (deadline_passed(heartbeat)) {
+			heartbeat = deadline_after_ms(HEARTBEAT_MS);
+			show_heartbeat(transcoder);
+		}
+		clock_sleep_ms(TICK_MS);
+	}
+	return NULL;
+}

@@ -1,0 +1,83 @@
+// Reading live settings.
+#include "transcoder/live.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/settings.h"
+#include "bus/kv.h"
+#include "transcoder/pool.h"
+#include "transcoder/transcoder.h"
+
+static struct pool *find_pool(struct transcoder *transcoder, const char *name)
+{
+	for (size_t i = 0; i < transcoder->pool_count; i++)
+		if (strcmp(transcoder->pools[i]->name, name) == 0)
+			return transcoder->pools[i];
+	return NULL;
+}
+
+static enum rc read_number(const char *key, const json_t *value, int64_t least, int64_t most, int64_t *ret_number,
+                           struct err *err)
+{
+	if (!json_is_integer(value) || json_integer_value(value) < least || json_integer_value(value) > most)
+		return err_set(err, RC_INVALID, "%s must be a whole number from %lld to %lld", key, (long long)least,
+		               (long long)most);
+	*ret_number = json_integer_value(value);
+	return RC_OK;
+}
+
+static enum rc read_member(const char *key, const json_t *value, struct pool_live *live, struct err *err)
+{
+	if (strcmp(key, "workers") == 0)
+		return read_number(key, value, 1, POOL_WORKERS_MAX, &live->workers, err);
+	if (strcmp(key, "prefetch") == 0)
+		return read_number(key, value, 1, 64, &live->prefetch, err);
+	if (strcmp(key, "nice") == 0)
+		return read_number(key, value, 0, 19, &live->nice, err);
+	if (strcmp(key, "paused") != 0)
+		return err_set(err, RC_INVALID, "%s is no live setting (workers, prefetch, nice, paused)", key);
+	if (!json_is_boolean(value))
+		return err_set(err, RC_INVALID, "paused must be true or false");
+	live->paused = json_boolean_value(value);
+	return RC_OK;
+}
+
+static enum rc read_live(const struct bus_kv_entry *entry, struct pool_live *live, struct err *err)
+{
+	json_error_t where;
+	const char *key;
+	json_t *value;
+	json_t *object = json_loadb(entry->value, entry->length, JSON_REJECT_DUPLICATES, &where);
+	enum rc rc = RC_OK;
+	if (!json_is_object(object))
+		rc = err_set(err, RC_INVALID, "must be a JSON object");
+	else
+		json_object_foreach(object, key, value) if (rc == RC_OK) rc = read_member(key, value, live, err);
+	json_decref(object);
+	return rc;
+}
+
+void live_on_change(void *context, const struct bus_kv_entry *entry)
+{
+	struct transcoder *transcoder = context;
+	struct pool *pool = entry->operation == BUS_KV_SYNCED ? NULL : find_pool(transcoder, entry->key);
+	if (pool == NULL)
+		return;
+	struct err err = { 0 };
+	const struct pool_settings *configured = settings_find_pool(transcoder->settings, pool->name);
+	struct pool_live live = { .workers = configured->workers,
+		                  .prefetch = configured->prefetch,
+		                  .nice = configured->nice,
+		                  .paused = configured->paused };
+	if (entry->operation == BUS_KV_PUT && read_live(entry, &live, &err) != RC_OK) {
+		LOG_FAILURE(LOG_ERROR, "pool_setting_refused", &err, LOG_TEXT("pool", pool->name),
+		            LOG_INT("revision", (int64_t)entry->revision));
+		return;
+	}
+	pool_set_live(pool, &live);
+	LOG_EVENT(LOG_INFO, "pool_setting_taken", LOG_TEXT("pool", pool->name), LOG_INT("workers", live.workers),
+	          LOG_INT("prefetch", live.prefetch), LOG_INT("nice", live.nice), LOG_BOOL("paused", live.paused),
+	          LOG_INT("revision", (int64_t)entry->revision));
+}

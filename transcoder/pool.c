@@ -1,0 +1,152 @@
+// Pools: starting, adjusting and ending their threads.
+#include "transcoder/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/queue.h"
+#include "base/settings.h"
+#include "transcoder/transcoder.h"
+
+static void register_metrics(struct pool *pool)
+{
+	char labels[64];
+	struct metrics *all = pool->transcoder->metrics;
+	struct pool_metrics *own = &pool->metrics;
+	(void)snprintf(labels, sizeof labels, "pool=\"%s\"", pool->name);
+	own->done = metrics_add(all, METRIC_COUNTER, "safelight_jobs_done_total", "Jobs published.", labels);
+	own->failed = metrics_add(all, METRIC_COUNTER, "safelight_job_attempts_failed_total", "Attempts that failed.",
+	                          labels);
+	own->ended =
+	        metrics_add(all, METRIC_COUNTER, "safelight_jobs_failed_total", "Jobs that failed for good.", labels);
+	own->lost =
+	        metrics_add(all, METRIC_COUNTER, "safelight_jobs_lost_total", "Jobs whose lease ran out here.", labels);
+	own->fetch_seconds =
+	        metrics_add(all, METRIC_HISTOGRAM, "safelight_job_fetch_seconds", "Reading the original.", labels);
+	own->decode_seconds = metrics_add(all, METRIC_HISTOGRAM, "safelight_job_decode_seconds",
+	                                  "The child's time with a job.", labels);
+	own->preview_seconds = metrics_add(all, METRIC_HISTOGRAM, "safelight_job_preview_seconds",
+	                                   "Claim to published preview.", labels);
+	own->total_seconds =
+	        metrics_add(all, METRIC_HISTOGRAM, "safelight_job_seconds", "Claim to acknowledgement.", labels);
+	own->workers_wanted =
+	        metrics_add(all, METRIC_GAUGE, "safelight_pool_workers_wanted", "Workers asked for.", labels);
+	own->workers_running =
+	        metrics_add(all, METRIC_GAUGE, "safelight_pool_workers_running", "Workers at work or waiting.", labels);
+	own->children_started = metrics_add(all, METRIC_COUNTER, "safelight_decoder_started_total",
+	                                    "Decoder children started.", labels);
+	own->children_killed = metrics_add(all, METRIC_COUNTER, "safelight_decoder_died_total",
+	                                   "Children that died in a job.", labels);
+	own->sandbox_kills = metrics_add(all, METRIC_COUNTER, "safelight_decoder_sandbox_kills_total",
+	                                 "Children killed for a forbidden system call.", labels);
+	own->waiting = metrics_add(all, METRIC_GAUGE, "safelight_pool_inputs_waiting", "Inputs fetched ahead.", labels);
+}
+
+enum rc pool_new(struct transcoder *transcoder, const struct pool_settings *settings, struct pool **ret_pool,
+                 struct err *err)
+{
+	struct pool *pool = calloc(1, sizeof *pool);
+	if (pool == NULL)
+		return err_set(err, RC_NO_MEMORY, "no memory for pool %s", settings->name);
+	pool->transcoder = transcoder;
+	(void)snprintf(pool->name, sizeof pool->name, "%s", settings->name);
+	pool->live = (struct pool_live){ .workers = settings->workers,
+		                         .prefetch = settings->prefetch,
+		                         .nice = settings->nice,
+		                         .paused = settings->paused };
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	for (size_t i = 0; i < POOL_WORKERS_MAX; i++) {
+		pool->workers[i].pool = pool;
+		pool->workers[i].index = i;
+	}
+	pool->inputs = queue_new((size_t)pool->live.prefetch);
+	if (pool->inputs == NULL) {
+		pool_free(pool);
+		return err_set(err, RC_NO_MEMORY, "no memory for pool %s", settings->name);
+	}
+	register_metrics(pool);
+	*ret_pool = pool;
+	return RC_OK;
+}
+
+void pool_free(struct pool *pool)
+{
+	if (pool == NULL)
+		return;
+	queue_free(pool->inputs);
+	(void)pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+enum rc pool_start(struct pool *pool, struct err *err)
+{
+	int failure = pthread_create(&pool->fetcher, NULL, pool_fetch_thread, pool);
+	if (failure != 0)
+		return err_set(err, RC_UNAVAILABLE, "cannot start the fetcher of pool %s: %s", pool->name,
+		               strerror(failure));
+	pool->has_fetcher = true;
+	return RC_OK;
+}
+
+struct pool_live pool_read_live(struct pool *pool)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	struct pool_live live = pool->live;
+	(void)pthread_mutex_unlock(&pool->lock);
+	return live;
+}
+
+void pool_set_live(struct pool *pool, const struct pool_live *live)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->live = *live;
+	(void)pthread_mutex_unlock(&pool->lock);
+	queue_set_limit(pool->inputs, (size_t)live->prefetch);
+}
+
+bool pool_is_surplus(struct pool *pool, size_t worker_index)
+{
+	return atomic_load(&pool->transcoder->stopping) || (int64_t)worker_index >= pool_read_live(pool).workers;
+}
+
+static void start_worker(struct worker *worker)
+{
+	atomic_store(&worker->ended, false);
+	int failure = pthread_create(&worker->thread, NULL, pool_worker_thread, worker);
+	worker->started = failure == 0;
+	if (failure != 0)
+		LOG_EVENT(LOG_ERROR, "worker_not_started", LOG_TEXT("pool", worker->pool->name),
+		          LOG_TEXT("detail", strerror(failure)));
+}
+
+void pool_adjust(struct pool *pool)
+{
+	int64_t wanted = pool_read_live(pool).workers;
+	for (size_t i = 0; i < POOL_WORKERS_MAX; i++) {
+		struct worker *worker = &pool->workers[i];
+		if (worker->started && atomic_load(&worker->ended)) {
+			(void)pthread_join(worker->thread, NULL);
+			worker->started = false;
+		}
+		if (!worker->started && (int64_t)i < wanted && !atomic_load(&pool->transcoder->stopping))
+			start_worker(worker);
+	}
+	metric_set(pool->metrics.workers_wanted, wanted);
+	metric_set(pool->metrics.workers_running, (int64_t)atomic_load(&pool->running));
+	metric_set(pool->metrics.waiting, (int64_t)queue_length(pool->inputs));
+}
+
+void pool_join(struct pool *pool)
+{
+	if (pool->has_fetcher)
+		(void)pthread_join(pool->fetcher, NULL);
+	pool->has_fetcher = false;
+	for (size_t i = 0; i < POOL_WORKERS_MAX; i++) {
+		if (pool->workers[i].started)
+			(void)pthread_join(pool->workers[i].thread, NULL);
+		pool->workers[i].started = false;
+	}
+}

@@ -1,0 +1,91 @@
+// A pool: its settings as they are now, its fetcher, its workers, its figures.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "media/event.h"
+
+struct metric;
+struct pool_settings;
+struct queue;
+struct task;
+struct transcoder;
+
+#define POOL_WORKERS_MAX 256
+
+// What an operator may turn while the pool runs (KV bucket `pools`, key = the pool's name).
+struct pool_live {
+	int64_t workers;  // 1 to POOL_WORKERS_MAX
+	int64_t prefetch; // 1 to 64
+	int64_t nice;     // 0 to 19, of children started from now on
+	bool paused;
+};
+
+struct pool_metrics {
+	struct metric *done;
+	struct metric *failed; // attempts that failed
+	struct metric *ended;  // jobs that failed for good
+	struct metric *lost;   // leases that ran out under us
+	struct metric *fetch_seconds;
+	struct metric *decode_seconds;
+	struct metric *preview_seconds; // claim to published preview
+	struct metric *total_seconds;   // claim to acknowledgement
+	struct metric *workers_wanted;
+	struct metric *workers_running;
+	struct metric *children_started;
+	struct metric *children_killed;
+	struct metric *sandbox_kills;
+	struct metric *waiting; // inputs fetched, not yet being decoded
+};
+
+// One worker thread's place.
+struct worker {
+	struct pool *pool;
+	size_t index;
+	pthread_t thread;
+	bool started;         // the keeper's alone
+	atomic_bool ended;    // the thread is about to return: it may be joined
+	atomic_int child_pid; // of the child at work, for the end of a drain; 0: none
+};
+
+struct pool {
+	struct transcoder *transcoder;
+	char name[EVENT_POOL_SIZE];
+	pthread_mutex_t lock; // of live
+	struct pool_live live;
+	struct queue *inputs; // struct task *, fetched and waiting for a worker
+	pthread_t fetcher;
+	bool has_fetcher;
+	struct worker workers[POOL_WORKERS_MAX];
+	atomic_size_t running;
+	struct pool_metrics metrics;
+};
+
+// A pool from its configuration; starts nothing. Freed with pool_free, after pool_join.
+enum rc pool_new(struct transcoder *transcoder, const struct pool_settings *settings, struct pool **ret_pool,
+                 struct err *err) MUST_CHECK;
+void pool_free(struct pool *pool);
+
+// Start the fetcher; workers are started by pool_adjust.
+enum rc pool_start(struct pool *pool, struct err *err) MUST_CHECK;
+
+struct pool_live pool_read_live(struct pool *pool);
+void pool_set_live(struct pool *pool, const struct pool_live *live);
+
+// Start workers that are wanted and not there, join those that have ended. The keeper's thread alone.
+void pool_adjust(struct pool *pool);
+
+// Wait for fetcher and workers to end (transcoder->stopping is set).
+void pool_join(struct pool *pool);
+
+// True when this worker should end after its job: the pool wants fewer, or everything stops.
+bool pool_is_surplus(struct pool *pool, size_t worker_index);
+
+// The threads' bodies: fetch.c, decode.c.
+void *pool_fetch_thread(void *pool);
+void *pool_worker_thread(void *worker);

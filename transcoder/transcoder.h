@@ -1,0 +1,61 @@
+// The supervisor: holds the credentials, does all I/O, decodes nothing.
+//
+//   lanes ──fetcher──▶ inputs ──workers (one decoder child each)──▶ publications ──publishers──▶ store, Postgres, ack
+//
+// A pool has one fetcher and its workers; publishers are shared. Stages are joined by bounded queues, so the next input
+// is at hand when a child falls free, and one job's uploads run beside the decoding of the next.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "catalog/catalog.h"
+#include "transcoder/admission.h"
+#include "transcoder/task.h"
+
+struct bus;
+struct bus_kv_watch;
+struct db_pipeline;
+struct db_pool;
+struct http_server;
+struct metrics;
+struct pool;
+struct queue;
+struct settings;
+struct store;
+
+struct transcoder {
+	const struct settings *settings;
+	struct metrics *metrics;
+	struct db_pool *database;
+	struct db_pipeline *pipeline;
+	struct catalog catalog;
+	struct store *store;
+	struct bus *bus;
+	char worker_name[80]; // "host:pid": who holds a lease, for operators
+	char decoder[4096];   // path of the decoder binary
+	struct admission admission;
+	struct task_list tasks; // everything claimed and not ended
+	struct pool *pools[LIMIT_POOLS];
+	size_t pool_count;
+	struct queue *publications;
+	pthread_t *publishers;
+	size_t publisher_count;
+	pthread_t keeper; // leases, live settings, heartbeats
+	bool has_keeper;
+	struct bus_kv_watch *watch;
+	struct http_server *server;
+	atomic_bool stopping;     // take nothing new
+	atomic_bool keeper_stops; // last of all: leases are beaten while the drain goes on
+	atomic_bool abandoning;   // the drain's time is over: children are killed, their jobs given back
+};
+
+// How long one database call may take.
+#define TRANSCODER_DATABASE_MS 5000
+
+// A call's frame for the catalog, under the task's trace (task may be NULL).
+struct catalog_call transcoder_call(const struct task *task);
