@@ -14,7 +14,7 @@ HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection 
 OPT ?= -O2
 SANITIZE ?=
 CFLAGS := -std=gnu11 -g $(OPT) $(WARN) $(if $(SANITIZE),-fPIC,$(HARDEN)) $(SANITIZE) -fno-omit-frame-pointer -pthread
-CPPFLAGS := -D_GNU_SOURCE -Ilib -I. -MMD -MP
+CPPFLAGS := -D_GNU_SOURCE -DSAFELIGHT_VERSION='"$(VERSION)"' -Ilib -I. -MMD -MP
 LDFLAGS := -pthread $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 LDFLAGS_BIN := $(if $(SANITIZE),,-pie)
 
@@ -131,7 +131,7 @@ $(BUILD)/obj/lib/%.o: lib/%.c
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CPPFLAGS) -DSAFELIGHT_VERSION='"$(VERSION)"' $(CFLAGS) $(CFLAGS_$(firstword $(subst /, ,$*))) -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(firstword $(subst /, ,$*))) -c $< -o $@
 
 define ARCHIVE_RULE
 $(BUILD)/lib/$(1).a: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/$(1)/*.c))

@@ -115,9 +115,215 @@ def print_sigv4_cases(seed, count):
         print(json.dumps(case))
 
 
+# ---- other clients use what we made (against the real store) --------------------------------------------------------
+
+def facts():
+    return json.loads(os.environ["STORE_FACTS"])
+
+
+def expect(condition, what):
+    if not condition:
+        print(f"store_peers.py: {what}", file=sys.stderr)
+        sys.exit(1)
+
+
+def s3_client(given, service="s3"):
+    config = botocore.client.Config(signature_version="s3v4" if service == "s3" else None, retries={"max_attempts": 0},
+                                    connect_timeout=5, read_timeout=20, s3={"addressing_style": "path"})
+    return boto3.client(service, endpoint_url=given["endpoint"], region_name="default", config=config,
+                        aws_access_key_id=given["access_key"], aws_secret_access_key=given["secret_key"])
+
+
+def send(method, url, headers, body=None):
+    """The status (and body) that urllib gets; it adds nothing that is signed."""
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=20) as answer:
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), dict(error.headers)
+
+
+def check_presigned_put():
+    """Exactly the answered headers are accepted, everything else is refused, and nothing is written twice."""
+    given = facts()
+    headers = given["headers"]
+    length = int(headers["content-length"])
+    body = b"x" * length
+    variants = {
+        "a longer body": ({**headers, "content-length": str(length + 1)}, body + b"x", 403),
+        "a shorter body": ({**headers, "content-length": str(length - 1)}, body[1:], 403),
+        "another type": ({**headers, "content-type": "text/html"}, body, 403),
+        "no type": ({k: v for k, v in headers.items() if k != "content-type"}, body, 403),
+        "no condition": ({k: v for k, v in headers.items() if k != "if-none-match"}, body, 403),
+        "the answered headers": (headers, body, 200),
+        "the same again": (headers, body, 412),
+    }
+    for what, (sent, data, wanted) in variants.items():
+        status, answer, _ = send("PUT", given["url"], sent, data)
+        expect(status == wanted, f"presigned PUT with {what}: {status} instead of {wanted}: {answer[:300]}")
+    tampered = given["url"].replace("X-Amz-Expires=", "X-Amz-Expires=1")
+    status, _, _ = send("PUT", tampered, headers, body)
+    expect(status == 403, f"a URL with another life: {status}")
+
+
+def check_presigned_with_curl():
+    given = facts()
+    arguments = ["curl", "--silent", "--noproxy", "*", "--max-time", "20", "--output", os.devnull, "--write-out",
+                 "%{http_code}", "--data-binary", "x" * int(given["headers"]["content-length"]), "--request", "PUT", given["url"]]
+    for name, value in given["headers"].items():
+        arguments += ["--header", f"{name}: {value}"]
+    try:
+        status = subprocess.run(arguments, capture_output=True, timeout=30, check=True, text=True).stdout
+    except FileNotFoundError:
+        sys.exit(MISSING_PEER)
+    expect(status == "200", f"presigned PUT by curl: {status}")
+
+
+def check_presigned_expired():
+    given = facts()
+    status, answer, _ = send("GET", given["url"], {})
+    expect(status == 403, f"an expired URL: {status} {answer[:200]}")
+
+
+def check_presigned_get():
+    given = facts()
+    status, body, headers = send("GET", given["url"], given["headers"])
+    expect(status == 200, f"presigned GET: {status} {body[:300]}")
+    expect(body.decode() == given["content"], "presigned GET: another content")
+    if "disposition" in given:
+        expect(headers.get("Content-Disposition") == given["disposition"], f"disposition {headers}")
+
+
+def form_body(fields, content, file_type):
+    boundary = "safelight-peer-boundary"
+    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode() for name, value in fields]
+    parts.append((f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a b.jpg"\r\n'
+                  f"Content-Type: {file_type}\r\n\r\n").encode() + content + b"\r\n")
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"".join(parts), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+def check_form():
+    """The form as answered works (status 201 as asked); other keys, types and sizes do not."""
+    given = facts()
+    fields = [tuple(pair) for pair in given["fields"]]
+    changed = lambda name, value: [(n, value if n.lower() == name else v) for n, v in fields]
+    cases = [("too much", fields, b"x" * (given["most"] + 1), 400),
+             ("too little", fields, b"x" * (given["least"] - 1), 400),
+             ("another key", changed("key", "elsewhere"), b"x" * given["least"], 403),
+             ("another type", changed("content-type", "text/html"), b"x" * given["least"], 403),
+             ("another metadata value", changed("x-amz-meta-owner", "someone"), b"x" * given["least"], 403),
+             ("the answered fields", fields, b"x" * given["least"], 201)]
+    for what, sent, content, wanted in cases:
+        body, headers = form_body(sent, content, "image/jpeg")
+        status, answer, _ = send("POST", given["url"], headers, body)
+        expect(status == wanted, f"form with {what}: {status} instead of {wanted}: {answer[:300]}")
+
+
+def check_object():
+    """boto3 and aws-cli read an object of ours as it was meant; we get one of theirs."""
+    given = facts()
+    client = s3_client(given)
+    answer = client.get_object(Bucket=given["bucket"], Key=given["key"])
+    expect(answer["Body"].read().decode() == given["content"], "boto3 reads another content")
+    expect(answer["ContentType"] == given["content_type"], f"boto3 sees type {answer['ContentType']}")
+    expect(answer["CacheControl"] == given["cache_control"], "boto3 sees another Cache-Control")
+    expect(answer["Metadata"] == given["metadata"], f"boto3 sees metadata {answer['Metadata']}")
+    expect(answer["ETag"] == f'"{given["etag"]}"', "boto3 sees another ETag")
+    listed = [entry["Key"] for entry in client.list_objects_v2(Bucket=given["bucket"])["Contents"]]
+    expect(given["key"] in listed, f"boto3 lists {listed}")
+    client.put_object(Bucket=given["bucket"], Key=given["their_key"], Body=given["content"].encode(), ContentType="image/png",
+                      Metadata={"from": "boto3"})
+
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": given["access_key"], "AWS_SECRET_ACCESS_KEY": given["secret_key"],
+                   "AWS_DEFAULT_REGION": "default", "AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    if not os.path.exists("/usr/bin/aws"):
+        print("SKIPPED: /usr/bin/aws is not installed", file=sys.stderr)
+        sys.exit(MISSING_PEER)
+    result = subprocess.run(["/usr/bin/python3", "/usr/bin/aws", "--endpoint-url", given["endpoint"], "s3api", "head-object",
+                             "--bucket", given["bucket"], "--key", given["key"]],
+                            capture_output=True, timeout=60, check=False, text=True, env=environment)
+    expect(result.returncode == 0, f"aws-cli: {result.stderr}")
+    head = json.loads(result.stdout)
+    expect(head["ContentLength"] == len(given["content"].encode()) and head["ContentType"] == given["content_type"]
+           and head["Metadata"] == given["metadata"], f"aws-cli sees {head}")
+
+
+def check_configuration():
+    """What `store init` writes is what boto3 reads back."""
+    given = facts()
+    client = s3_client(given)
+    rule = client.get_bucket_cors(Bucket=given["bucket"])["CORSRules"][0]
+    expect(sorted(rule["AllowedOrigins"]) == sorted(given["origins"]), f"CORS {rule}")
+    expect(sorted(rule["AllowedMethods"]) == ["POST", "PUT"], f"CORS {rule}")
+    expect("ETag" in rule["ExposeHeaders"] and rule["MaxAgeSeconds"] == 3600, f"CORS {rule}")
+    status, _, headers = send("OPTIONS", f"{given['endpoint']}/{given['bucket']}/k",
+                              {"Origin": given["origins"][0], "Access-Control-Request-Method": "PUT",
+                               "Access-Control-Request-Headers": "content-type,if-none-match"})
+    expect(status == 200 and headers.get("Access-Control-Allow-Origin") == given["origins"][0], f"preflight {status} {headers}")
+    status, _, _ = send("OPTIONS", f"{given['endpoint']}/{given['bucket']}/k",
+                        {"Origin": "https://evil.example", "Access-Control-Request-Method": "PUT"})
+    expect(status == 403, f"preflight of a stranger: {status}")
+    lifecycle = client.get_bucket_lifecycle_configuration(Bucket=given["bucket"])["Rules"]
+    expect(lifecycle[0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1 and lifecycle[0]["Status"] == "Enabled",
+           f"lifecycle {lifecycle}")
+    policy = json.loads(client.get_bucket_policy(Bucket=given["bucket"])["Policy"])
+    expect(policy == json.loads(given["policy"]), f"policy {policy}")
+
+
+def check_cors_removed():
+    given = facts()
+    try:
+        s3_client(given).get_bucket_cors(Bucket=given["bucket"])
+    except botocore.exceptions.ClientError:
+        return
+    expect(False, "the CORS rules are still there")
+
+
+def check_event():
+    """An object that is put comes as an event to the topic's endpoint, with the opaque data."""
+    import http.server
+    import threading
+    given = facts()
+    events = []
+    arrived = threading.Event()
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            events.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            arrived.set()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", given["port"]), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    s3_client(given).put_object(Bucket=given["bucket"], Key="event/a b.jpg", Body=b"12345")
+    expect(arrived.wait(20), "no event came within 20 s")
+    server.shutdown()
+    s3_client(given, "sns").delete_topic(TopicArn=given["topic"])
+    record = events[0]["Records"][0]
+    expect(record["s3"]["object"]["key"] == "event/a b.jpg" and record["s3"]["object"]["size"] == 5, f"event {record}")
+    expect(record["opaqueData"] == given["opaque"] and record["eventName"].endswith("ObjectCreated:Put"), f"event {record}")
+
+
+CHECKS = {"presigned-put": check_presigned_put, "presigned-curl": check_presigned_with_curl,
+          "presigned-get": check_presigned_get, "presigned-expired": check_presigned_expired, "form": check_form,
+          "object": check_object, "configuration": check_configuration, "cors-removed": check_cors_removed,
+          "event": check_event}
+
+
 def main():
     if len(sys.argv) == 4 and sys.argv[1] == "sigv4-cases":
         print_sigv4_cases(int(sys.argv[2]), int(sys.argv[3]))
+        return 0
+    if len(sys.argv) == 2 and sys.argv[1] in CHECKS:
+        CHECKS[sys.argv[1]]()
         return 0
     print(__doc__, file=sys.stderr)
     return 64

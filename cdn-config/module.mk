@@ -1,0 +1,30 @@
+# The edge's nginx module: our sources, lib/media, and the signing code of lib/store, in one shared object for the packaged
+# nginx. Only nginx's configure script is run (once, in a copy under $(BUILD)), for the header that says which build of
+# nginx the module fits; the compiler is then called with our own flags.
+NGINX_SOURCE := /usr/share/nginx/src
+NGINX_BUILD := $(BUILD)/nginx
+NGINX_CONFIGURED := $(NGINX_BUILD)/objs/ngx_auto_config.h
+NGINX_FOLDERS := src/core src/event src/event/modules src/os/unix src/http src/http/modules src/http/v2 objs
+NGINX_INCLUDES := $(foreach folder,$(NGINX_FOLDERS),-isystem $(NGINX_BUILD)/$(folder))
+
+EDGE_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard cdn-config/module/*.c))
+EDGE_STORE_OBJECTS := $(patsubst %,$(BUILD)/obj/lib/store/%.o,sigv4 sigv4_canonical span)
+
+$(NGINX_CONFIGURED):
+	@echo "  NGINX $(NGINX_BUILD)"
+	$(Q)test -x $(NGINX_SOURCE)/configure || { echo "nginx-dev is missing: apt-get install nginx-dev" >&2; exit 1; }
+	$(Q)rm -rf $(NGINX_BUILD) && mkdir -p $(NGINX_BUILD) && cp -r $(NGINX_SOURCE)/. $(NGINX_BUILD)
+	$(Q)cd $(NGINX_BUILD) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" >configure.log 2>&1 || \
+		{ tail -20 configure.log >&2; exit 1; }
+
+# nginx calls its unused parameters and casts its own way; its headers come as system headers, what is left is listed.
+$(BUILD)/obj/cdn-config/module/%.o: cdn-config/module/%.c $(NGINX_CONFIGURED)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(NGINX_INCLUDES) -fPIC -c $< -o $@
+
+# Our libraries' symbols stay inside; nginx's are found in the program that loads the module.
+$(EDGE_MODULE): $(EDGE_OBJECTS) $(EDGE_STORE_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-Bsymbolic -Wl,--exclude-libs,ALL -o $@ $^ -lsodium -lcrypto

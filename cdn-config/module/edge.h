@@ -1,0 +1,118 @@
+// What the files of the nginx module share: its configuration, a request's context, and the calls between them.
+//
+// Everything runs in nginx's worker processes, which have one thread each; nothing here needs a lock except the shared
+// memory of metrics (atomic) and of the cache (its own mutex).
+#pragma once
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <stdbool.h>
+
+#include "media/delivery.h"
+#include "store/sigv4.h"
+
+// Where media come from on a miss, and who asks.
+struct edge_origin {
+	char host[256];        // the Host header
+	ngx_str_t path_prefix; // "/bucket/"
+	struct sigv4_signer signer;
+};
+
+// One answer of `safelight_problem`.
+struct edge_problem {
+	ngx_uint_t status;
+	const char *slug;
+	const char *detail;
+};
+
+struct edge_purge {
+	ngx_shm_zone_t *zone;              // of the cache; its data is the ngx_http_file_cache_t once workers run
+	uint8_t token_digest[SHA256_SIZE]; // SHA-256 of the bearer token
+};
+
+// Configuration of the http block.
+struct edge_main_conf {
+	ngx_shm_zone_t *metrics;
+	ngx_int_t request_id_index; // of $safelight_request_id
+};
+
+// Configuration of a location. Pointers are NULL where nothing was said there or around it.
+struct edge_conf {
+	ngx_flag_t delivery;
+	ngx_flag_t metrics;
+	struct delivery_keys *keys;
+	struct edge_origin *origin;
+	struct edge_problem *problem;
+	struct edge_purge *purge;
+};
+
+// What is known of a request to a delivery location. It outlives internal redirects.
+struct edge_context {
+	bool is_method_refused; // neither GET nor HEAD; the verdict was not reached then
+	enum delivery_verdict verdict;
+	struct delivery_grant grant; // of DELIVERY_OK only, like what follows
+	enum media_format format;    // granted or negotiated
+	size_t object_key_length;
+	char object_key[OBJECT_KEY_SIZE];
+	char amz_date[SIGV4_TIME_SIZE]; // of the origin request; "" before it
+	ngx_str_t authorization;        // of the origin request, in the request's pool
+};
+
+extern ngx_module_t ngx_http_safelight_module;
+
+// The context of a request or of its subrequests; NULL when its location was no delivery location.
+struct edge_context *edge_context_find(ngx_http_request_t *request);
+
+// ACCESS phase: verify the URL, negotiate the format; answers refused requests itself.
+ngx_int_t edge_delivery_check(ngx_http_request_t *request);
+
+// POST_READ phase: from here on error messages name a request without its query, which holds signatures and tokens.
+ngx_int_t edge_log_hide_query(ngx_http_request_t *request);
+
+// The variables of the module; NGX_OK or NGX_ERROR.
+ngx_int_t edge_variables_add(ngx_conf_t *conf);
+
+// Header filter: what leaves a delivery location carries our headers and no others. Installed after configuration.
+void edge_headers_install(void);
+
+// Drop every header that was set so far, but keep Content-Range (416).
+void edge_headers_clear(ngx_http_request_t *request);
+
+// Add one header to the answer. name and value are not copied. NGX_OK or NGX_ERROR.
+ngx_int_t edge_headers_add(ngx_http_request_t *request, const char *name, const char *value);
+
+// The headers of every answer of ours: request id, nosniff, CSP, CORP. NGX_OK or NGX_ERROR.
+ngx_int_t edge_headers_add_common(ngx_http_request_t *request);
+
+// Sign the origin request of this context, once: fills amz_date and authorization. NGX_OK or NGX_ERROR (logged).
+ngx_int_t edge_origin_sign(ngx_http_request_t *request, struct edge_origin *origin, struct edge_context *context);
+
+// Answer with a problem (RFC 9457) or with another body; what these return is what a content handler returns.
+ngx_int_t edge_problem_send(ngx_http_request_t *request, const struct edge_problem *problem);
+ngx_int_t edge_body_send(ngx_http_request_t *request, ngx_uint_t status, const char *content_type, const char *data,
+                         size_t length);
+
+// Content handlers of locations with safelight_problem, safelight_purge, safelight_metrics.
+ngx_int_t edge_problem_handler(ngx_http_request_t *request);
+ngx_int_t edge_purge_handler(ngx_http_request_t *request);
+ngx_int_t edge_metrics_handler(ngx_http_request_t *request);
+
+// The caller's X-Request-Id when it is 1 - 64 of A-Z a-z 0-9 _ -, else nginx's own. Never NULL data.
+ngx_str_t edge_request_id(ngx_http_request_t *request);
+
+// The zone of the counters; LOG phase: count a request of a delivery location; count purged files.
+ngx_shm_zone_t *edge_metrics_zone(ngx_conf_t *conf);
+ngx_int_t edge_metrics_count(ngx_http_request_t *request);
+void edge_metrics_count_purged(ngx_http_request_t *request, ngx_uint_t files);
+
+// A secret read by file_read_secret: overwritten and freed. Accepts NULL.
+void edge_secret_free(char *text);
+
+// Directives, in the form nginx calls them.
+char *edge_set_keys_file(ngx_conf_t *conf, ngx_command_t *command, void *location);
+char *edge_set_origin(ngx_conf_t *conf, ngx_command_t *command, void *location);
+char *edge_set_problem(ngx_conf_t *conf, ngx_command_t *command, void *location);
+char *edge_set_purge(ngx_conf_t *conf, ngx_command_t *command, void *location);
+char *edge_set_metrics(ngx_conf_t *conf, ngx_command_t *command, void *location);

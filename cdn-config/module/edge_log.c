@@ -1,0 +1,32 @@
+// What nginx's error messages say about a request: its method and path, but never the query (signatures, hook tokens)
+// nor what follows /v1/shared/ (share tokens).
+#include "edge.h"
+
+#define SHARED_PREFIX "/v1/shared/"
+
+static size_t shown_length(const ngx_http_request_t *request)
+{
+	const u_char *uri = request->unparsed_uri.data;
+	size_t length = request->unparsed_uri.len;
+	const size_t prefix_length = sizeof(SHARED_PREFIX) - 1;
+	if (length > prefix_length && ngx_memcmp(uri, SHARED_PREFIX, prefix_length) == 0)
+		return prefix_length;
+	const u_char *mark = length > 0 ? memchr(uri, '?', length) : NULL;
+	return mark != NULL ? (size_t)(mark - uri) : length;
+}
+
+static u_char *describe(ngx_http_request_t *request, ngx_http_request_t *current, u_char *text, size_t length)
+{
+	ngx_str_t path = { shown_length(request), request->unparsed_uri.data };
+	u_char *end = ngx_snprintf(text, length, ", request: \"%V %V\"", &request->method_name, &path);
+	const ngx_http_upstream_t *upstream = current != NULL ? current->upstream : NULL;
+	if (upstream != NULL && upstream->peer.name != NULL)
+		end = ngx_snprintf(end, length - (size_t)(end - text), ", upstream: \"%V\"", upstream->peer.name);
+	return end;
+}
+
+ngx_int_t edge_log_hide_query(ngx_http_request_t *request)
+{
+	request->log_handler = describe;
+	return NGX_DECLINED;
+}

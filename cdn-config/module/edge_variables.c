@@ -1,0 +1,176 @@
+// What the configuration can name: the verdict and what follows from it, and the origin request's headers.
+#include "edge.h"
+
+#include <ctype.h>
+
+static void set_text(ngx_http_variable_value_t *value, const char *text, size_t length)
+{
+	value->data = (u_char *)text;
+	value->len = (unsigned)length & 0x0fffffffu;
+	value->valid = 1;
+	value->no_cacheable = 0;
+	value->not_found = 0;
+}
+
+// The context when its URL was found good; without one the variable is "not found" (empty).
+static struct edge_context *good_context(ngx_http_request_t *request, ngx_http_variable_value_t *value)
+{
+	struct edge_context *context = edge_context_find(request);
+	if (context != NULL && !context->is_method_refused && context->verdict == DELIVERY_OK)
+		return context;
+	value->not_found = 1;
+	return NULL;
+}
+
+static ngx_int_t get_verdict(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	const struct edge_context *context = edge_context_find(request);
+	const char *name = "none";
+	if (context != NULL)
+		name = context->is_method_refused ? "method" : delivery_verdict_name(context->verdict);
+	set_text(value, name, strlen(name));
+	return NGX_OK;
+}
+
+static ngx_int_t get_object_key(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	const struct edge_context *context = good_context(request, value);
+	if (context != NULL)
+		set_text(value, context->object_key, context->object_key_length);
+	return NGX_OK;
+}
+
+static ngx_int_t get_format(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	const struct edge_context *context = good_context(request, value);
+	if (context != NULL) {
+		const char *name = media_format_info(context->format)->name;
+		set_text(value, name, strlen(name));
+	}
+	return NGX_OK;
+}
+
+static struct edge_origin *origin_of(ngx_http_request_t *request)
+{
+	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
+	return location->origin;
+}
+
+static ngx_int_t get_origin_host(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	const struct edge_origin *origin = origin_of(request);
+	if (origin == NULL)
+		value->not_found = 1;
+	else
+		set_text(value, origin->host, strlen(origin->host));
+	return NGX_OK;
+}
+
+static ngx_int_t get_origin_path(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	const struct edge_origin *origin = origin_of(request);
+	const struct edge_context *context = good_context(request, value);
+	if (context == NULL)
+		return NGX_OK;
+	size_t length = origin->path_prefix.len + context->object_key_length;
+	u_char *path = ngx_pnalloc(request->pool, length);
+	if (path == NULL)
+		return NGX_ERROR;
+	ngx_memcpy(ngx_cpymem(path, origin->path_prefix.data, origin->path_prefix.len), context->object_key,
+	           context->object_key_length);
+	set_text(value, (const char *)path, length);
+	return NGX_OK;
+}
+
+static ngx_int_t get_amz_date(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	struct edge_context *context = good_context(request, value);
+	if (context == NULL)
+		return NGX_OK;
+	if (edge_origin_sign(request, origin_of(request), context) != NGX_OK)
+		return NGX_ERROR;
+	set_text(value, context->amz_date, strlen(context->amz_date));
+	return NGX_OK;
+}
+
+static ngx_int_t get_authorization(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	struct edge_context *context = good_context(request, value);
+	if (context == NULL)
+		return NGX_OK;
+	if (edge_origin_sign(request, origin_of(request), context) != NGX_OK)
+		return NGX_ERROR;
+	set_text(value, (const char *)context->authorization.data, context->authorization.len);
+	return NGX_OK;
+}
+
+static bool request_id_is_valid(const ngx_http_variable_value_t *value)
+{
+	if (value == NULL || value->not_found || value->len < 1 || value->len > 64)
+		return false;
+	for (unsigned i = 0; i < value->len; i++)
+		if (!isalnum(value->data[i]) && value->data[i] != '_' && value->data[i] != '-')
+			return false;
+	return true;
+}
+
+static ngx_http_variable_value_t *other_variable(ngx_http_request_t *request, const char *name)
+{
+	ngx_str_t text = { strlen(name), (u_char *)name };
+	return ngx_http_get_variable(request, &text, ngx_hash_key(text.data, text.len));
+}
+
+static ngx_int_t get_request_id(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	const ngx_http_variable_value_t *source = other_variable(request, "http_x_request_id");
+	if (!request_id_is_valid(source))
+		source = other_variable(request, "request_id");
+	if (source == NULL || source->not_found)
+		return NGX_ERROR;
+	set_text(value, (const char *)source->data, source->len);
+	return NGX_OK;
+}
+
+ngx_str_t edge_request_id(ngx_http_request_t *request)
+{
+	const struct edge_main_conf *edge = ngx_http_get_module_main_conf(request, ngx_http_safelight_module);
+	const ngx_http_variable_value_t *value =
+	        ngx_http_get_indexed_variable(request, (ngx_uint_t)edge->request_id_index);
+	if (value == NULL || value->not_found)
+		return (ngx_str_t)ngx_string("unknown");
+	return (ngx_str_t){ value->len, value->data };
+}
+
+static const struct {
+	const char *name;
+	ngx_http_get_variable_pt handler;
+} variables[] = {
+	{ "safelight_verdict", get_verdict },             // ok, malformed, …; method; none outside of deliveries
+	{ "safelight_object_key", get_object_key },       // key in the media bucket; the cache key
+	{ "safelight_format", get_format },               // jpeg, webp or avif
+	{ "safelight_request_id", get_request_id },       // the caller's, or nginx's own
+	{ "safelight_origin_host", get_origin_host },     // Host header for the origin
+	{ "safelight_origin_path", get_origin_path },     // path for the origin
+	{ "safelight_amz_date", get_amz_date },           // x-amz-date header for the origin
+	{ "safelight_authorization", get_authorization }, // authorization header for the origin
+};
+
+ngx_int_t edge_variables_add(ngx_conf_t *conf)
+{
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		ngx_str_t name = { strlen(variables[i].name), (u_char *)variables[i].name };
+		ngx_http_variable_t *variable = ngx_http_add_variable(conf, &name, 0);
+		if (variable == NULL)
+			return NGX_ERROR;
+		variable->get_handler = variables[i].handler;
+	}
+	return NGX_OK;
+}

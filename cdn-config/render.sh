@@ -1,0 +1,271 @@
+#!/usr/bin/env bash
+# Renders the edge's nginx.conf from safelight.conf.
+#
+# Usage: render.sh --config FILE --out DIR [--module FILE] [--pid FILE] [--user NAME]
+#                  [--ingest ADDRESS[,ADDRESS…]] [--api ADDRESS[,ADDRESS…]]
+#
+# Values come from the environment (SAFELIGHT_<SECTION>_<KEY>), else from FILE, else they are the defaults of
+# lib/base/settings.def. Secrets stay in the files that FILE names (<key>_file); one that is given inline is written to
+# DIR/secrets. Then: nginx -p DIR -c nginx.conf
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+CONFIG=${SAFELIGHT_CONFIG:-}
+OUT=
+MODULE=${BUILD_DIR:-$HERE/../build}/lib/ngx_http_safelight_module.so
+PID_FILE=nginx.pid
+WORKER_USER=
+INGEST=
+API=
+
+say() { printf 'render.sh: %s\n' "$*" >&2; }
+die() {
+    say "$*"
+    exit 78
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --config | --out | --module | --pid | --user | --ingest | --api) [ $# -ge 2 ] || die "$1 needs a value" ;;
+    esac
+    case $1 in
+    --config) CONFIG=$2 ;;
+    --out) OUT=$2 ;;
+    --module) MODULE=$2 ;;
+    --pid) PID_FILE=$2 ;;
+    --user) WORKER_USER=$2 ;;
+    --ingest) INGEST=$2 ;;
+    --api) API=$2 ;;
+    --help)
+        sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    *)
+        say "unknown argument: $1"
+        exit 64
+        ;;
+    esac
+    shift 2
+done
+[ -n "$OUT" ] || die "--out DIR is missing"
+[ -z "$CONFIG" ] || [ -r "$CONFIG" ] || die "cannot read $CONFIG"
+[ -f "$MODULE" ] || die "no module at $MODULE: make build, or --module FILE"
+
+# The defaults of lib/base/settings.def (tests/integration/test_edge.c compares them).
+declare -A DEFAULTS=(
+    [store.endpoint]=http://127.0.0.1:8084
+    [store.public_endpoint]=http://127.0.0.1:8084
+    [store.region]=default
+    [store.media_bucket]=safelight-media
+    [ingest.listen]=127.0.0.1:8081
+    [api.listen]=127.0.0.1:8082
+    [edge.listen]=127.0.0.1:8080
+    [edge.admin_listen]=127.0.0.1:8089
+    [edge.access_key]=edge
+    [edge.cache_bytes]=1G
+    [edge.workers]=1
+    [edge.gallery]=true
+)
+
+# print_option SECTION KEY: the value in the file; fails when it is not there. Comments begin with ; or # like in libinih.
+print_option() {
+    [ -n "$CONFIG" ] || return 1
+    awk -v section="$1" -v key="$2" '
+        /^[ \t]*([;#]|$)/ { next }
+        /^[ \t]*\[/ { sub(/^[ \t]*\[/, ""); sub(/\].*/, ""); present = $0; next }
+        present == section && match($0, /[=:]/) {
+            name = substr($0, 1, RSTART - 1)
+            value = substr($0, RSTART + 1)
+            gsub(/^[ \t]+|[ \t]+$/, "", name)
+            sub(/[ \t];.*/, "", value)
+            gsub(/^[ \t]+|[ \t\r]+$/, "", value)
+            if (name == key) { print value; found = 1; exit }
+        }
+        END { exit !found }' "$CONFIG"
+}
+
+# print_setting SECTION KEY: environment, file, default; fails when there is none of them.
+print_setting() {
+    local variable=SAFELIGHT_${1^^}_${2^^}
+    if [ -n "${!variable+set}" ]; then
+        printf '%s\n' "${!variable}"
+    elif ! print_option "$1" "$2"; then
+        [ -n "${DEFAULTS[$1.$2]+set}" ] || return 1
+        printf '%s\n' "${DEFAULTS[$1.$2]}"
+    fi
+}
+
+# setting SECTION KEY REGEX: print_setting, but only when the value has the form (nothing else may reach nginx.conf).
+setting() {
+    local value
+    value=$(print_setting "$1" "$2") || die "[$1] $2 is not set"
+    [[ $value =~ ^($3)$ ]] || die "[$1] $2 has a value that cannot be used: $value"
+    printf '%s' "$value"
+}
+
+# print_file NAME PATH: the path, absolute, when nginx.conf can name it.
+print_file() {
+    local path
+    path=$(realpath -e -- "$2") || die "$1: no such file: $2"
+    [[ $path =~ ^[][A-Za-z0-9/._+@:,=~\ -]+$ ]] || die "$1: nginx.conf cannot name this path: $path"
+    printf '"%s"' "$path"
+}
+
+# secret_file SECTION KEY: the quoted path of a file that holds the secret.
+secret_file() {
+    local file_variable=SAFELIGHT_${1^^}_${2^^}_FILE path value inline=$OUT/secrets/$1_$2
+    if [ -n "${!file_variable+set}" ]; then
+        path=${!file_variable}
+    elif value=$(print_setting "$1" "$2"); then
+        (umask 077 && mkdir -p "$OUT/secrets" && printf '%s\n' "$value" >"$inline.new" && mv -f "$inline.new" "$inline")
+        path=$inline
+    else
+        path=$(print_option "$1" "$2_file") || die "[$1] ${2}_file is not set"
+    fi
+    print_file "[$1] $2" "$path"
+}
+
+# server_lines LIST: upstream servers. A single one is never taken out of service: there is no other.
+server_lines() {
+    local servers server options=
+    IFS=, read -ra servers <<<"$1"
+    [ ${#servers[@]} -gt 1 ] || options=' max_fails=0'
+    for server in "${servers[@]}"; do
+        [[ $server =~ ^$ADDRESS$ ]] || die "not an address: $server"
+        printf '\t\tserver %s%s;\n' "$server" "$options"
+    done
+}
+
+# Workers hold no more rights than they need: as root they run as www-data, if it can reach the folders.
+user_line() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    local user=${WORKER_USER:-www-data} folder
+    id -u "$user" >/dev/null 2>&1 || die "no such user: $user"
+    for folder in "$OUT" "$GALLERY"; do
+        setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups test -x "$folder" && continue
+        [ -z "$WORKER_USER" ] || die "$user cannot reach $folder"
+        say "WARNING: $user cannot reach $folder, so nginx's workers run as root. Move the folder, or chmod o+x its parents."
+        user=root
+        break
+    done
+    printf 'user %s;' "$user"
+}
+
+# The gallery is a page of its own: scripts and styles from here only, uploads to the store only.
+gallery_location() {
+    if [ "$GALLERY_ON" != true ]; then
+        printf '\t\tlocation / {\n\t\t\treturn 404;\n\t\t}'
+        return
+    fi
+    cat <<LOCATION
+		# ---- the sample gallery
+
+		location / {
+			types {
+				text/html html;
+				text/css css;
+				text/javascript js mjs;
+				application/json json map;
+				application/manifest+json webmanifest;
+				image/svg+xml svg;
+				image/png png;
+				image/jpeg jpg jpeg;
+				image/webp webp;
+				image/x-icon ico;
+				font/woff2 woff2;
+			}
+			charset utf-8;
+			charset_types text/css text/javascript application/json;
+			root "$GALLERY";
+			index index.html;
+			log_not_found off;
+			limit_except GET {
+				deny all;
+			}
+			gzip on;
+			gzip_vary on;
+			gzip_types text/css text/javascript application/json image/svg+xml;
+			add_header Cache-Control no-cache always;
+			add_header Content-Security-Policy "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; connect-src 'self' $PUBLIC_ENDPOINT; form-action 'self'; base-uri 'none'; frame-ancestors 'none'" always;
+			add_header X-Content-Type-Options nosniff always;
+			add_header Referrer-Policy no-referrer always;
+			add_header Cross-Origin-Opener-Policy same-origin always;
+			add_header X-Request-Id \$safelight_request_id always;
+		}
+LOCATION
+}
+
+# Where nginx connects to: the port is the scheme's own when the URL has none.
+store_server() {
+    if [[ $STORE_HOST =~ :[0-9]+$ ]]; then
+        printf '%s' "$STORE_HOST"
+    elif [ "$STORE_SCHEME" = https ]; then
+        printf '%s:443' "$STORE_HOST"
+    else
+        printf '%s:80' "$STORE_HOST"
+    fi
+}
+
+store_tls_lines() {
+    [ "$STORE_SCHEME" = https ] || return 0
+    cat <<LINES
+			proxy_ssl_server_name on;
+			proxy_ssl_name ${STORE_HOST%%:*};
+			proxy_ssl_verify on;
+			proxy_ssl_verify_depth 4;
+			proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+LINES
+}
+
+URL='https?://[A-Za-z0-9.-]+(:[0-9]+)?/?'
+ADDRESS='([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]+'
+
+mkdir -p "$OUT"
+OUT=$(realpath -e -- "$OUT")
+# Workers need to pass, nobody needs to look.
+[ -O "$OUT" ] && chmod 0711 "$OUT"
+mkdir -p "$OUT/tmp"
+chmod 0711 "$OUT/tmp"
+GALLERY=$(realpath -m -- "$HERE/../samples/gallery")
+
+INGEST=${INGEST:-$(setting ingest listen "$ADDRESS")}
+API=${API:-$(setting api listen "$ADDRESS")}
+GALLERY_ON=$(setting edge gallery 'true|false')
+PUBLIC_ENDPOINT=$(setting store public_endpoint "$URL")
+PUBLIC_ENDPOINT=${PUBLIC_ENDPOINT%/}
+STORE_URL=$(setting store endpoint "$URL")
+STORE_URL=${STORE_URL%/}
+STORE_SCHEME=${STORE_URL%%:*}
+STORE_HOST=${STORE_URL#*://}
+[[ $PID_FILE =~ ^[A-Za-z0-9/._-]+$ ]] || die "--pid: nginx.conf cannot name this path: $PID_FILE"
+
+# What stands for each @{NAME} of the template.
+declare -A value
+value[MODULE]=$(print_file --module "$MODULE")
+value[USER_LINE]=$(user_line)
+value[PID_FILE]=$PID_FILE
+value[WORKERS]=$(setting edge workers '[0-9]{1,3}')
+value[LISTEN]=$(setting edge listen "$ADDRESS")
+value[ADMIN_LISTEN]=$(setting edge admin_listen "$ADDRESS")
+value[INGEST_SERVERS]=$(server_lines "$INGEST")
+value[API_SERVERS]=$(server_lines "$API")
+value[STORE_URL]=$STORE_URL
+value[STORE_SCHEME]=$STORE_SCHEME
+value[STORE_SERVER]=$(store_server)
+value[STORE_TLS_LINES]=$(store_tls_lines)
+value[MEDIA_BUCKET]=$(setting store media_bucket '[a-z0-9.-]{3,63}')
+value[REGION]=$(setting store region '[A-Za-z0-9-]+')
+value[ACCESS_KEY]=$(setting edge access_key '[A-Za-z0-9+/=._-]+')
+value[SECRET_FILE]=$(secret_file edge secret_key)
+value[KEYS_FILE]=$(secret_file cdn keys)
+value[PURGE_TOKEN_FILE]=$(secret_file cdn purge_token)
+value[CACHE_BYTES]=$(setting edge cache_bytes '[0-9]+[kKmMgG]?')
+value[GALLERY_LOCATION]=$(gallery_location)
+
+text=$(<"$HERE/nginx.conf.template")
+for name in "${!value[@]}"; do
+    text=${text//"@{$name}"/"${value[$name]}"}
+done
+[[ $text != *'@{'* ]] || die "nginx.conf.template names something that is not rendered"
+printf '%s\n' "$text" >"$OUT/nginx.conf.new"
+mv -f "$OUT/nginx.conf.new" "$OUT/nginx.conf"

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# $RUN_DIR/safelight.conf: what the services, safelightctl, the edge's renderer and the
+# tests read. Secrets stand in files beside it, never in it.
+
+print_config() {
+    local secrets=$RUN_DIR/secrets
+    cat <<CONFIG
+# Written by deploy/local/stack.sh; changes are lost. Override single values with
+# SAFELIGHT_<SECTION>_<KEY> in the environment.
+[log]
+level = ${LOG_LEVEL:-info}
+
+[database]
+host = 127.0.0.1
+port = $PORT_POSTGRES
+name = safelight
+
+[store]
+endpoint = http://127.0.0.1:$PORT_RGW
+public_endpoint = http://127.0.0.1:$PORT_RGW
+region = default
+originals_bucket = safelight-originals
+media_bucket = safelight-media
+cors_origins = http://127.0.0.1:$PORT_EDGE, http://localhost:$PORT_EDGE
+
+[bus]
+url = nats://127.0.0.1:$PORT_NATS
+token_file = $secrets/nats_token
+
+[auth]
+jwt_key_file = $secrets/jwt_key
+
+[ingest]
+listen = 127.0.0.1:$PORT_INGEST
+database_user = safelight_ingest
+database_password_file = $secrets/db_ingest
+presign_access_key = presign
+presign_secret_key_file = $secrets/s3_presign
+access_key = ingest
+secret_key_file = $secrets/s3_ingest
+hook_token_file = $secrets/hook_token
+hook_url = http://127.0.0.1:$PORT_INGEST/hooks/s3
+
+[transcoder]
+listen = 127.0.0.1:$PORT_TRANSCODER
+database_user = safelight_transcoder
+database_password_file = $secrets/db_transcoder
+access_key = transcoder
+secret_key_file = $secrets/s3_transcoder
+decoder = $BUILD_DIR/bin/safelight-decoder
+
+[pool.fast]
+workers = 2
+
+[api]
+listen = 127.0.0.1:$PORT_API
+database_user = safelight_api
+database_password_file = $secrets/db_api
+cursor_key_file = $secrets/cursor_key
+refresh_key_file = $secrets/refresh_key
+
+[cdn]
+public_url = http://127.0.0.1:$PORT_EDGE
+keys_file = $secrets/cdn_keys
+purge_urls = http://127.0.0.1:$PORT_EDGE_ADMIN
+purge_token_file = $secrets/purge_token
+
+[edge]
+listen = 127.0.0.1:$PORT_EDGE
+admin_listen = 127.0.0.1:$PORT_EDGE_ADMIN
+access_key = edge
+secret_key_file = $secrets/s3_edge
+
+[admin]
+database_user = safelight_admin
+database_password_file = $secrets/db_admin
+access_key = admin
+secret_key_file = $secrets/s3_admin
+CONFIG
+}
+
+write_config() { print_config | write_if_changed "$RUN_DIR/safelight.conf" || true; }
+
+# Credentials of the operator (owner of the database and of the buckets), in the files
+# that psql and the AWS tools read: safelightctl runs with them, no service does.
+write_operator_files() {
+    local role
+    {
+        printf '127.0.0.1:%s:*:safelight_admin:%s\n' "$PORT_POSTGRES" "$(read_secret db_admin)"
+        for role in ingest transcoder api; do
+            printf '127.0.0.1:%s:safelight:safelight_%s:%s\n' "$PORT_POSTGRES" "$role" "$(read_secret "db_$role")"
+        done
+    } | write_if_changed "$RUN_DIR/secrets/pgpass" 0600 || true
+    printf '[default]\naws_access_key_id = admin\naws_secret_access_key = %s\n' "$(read_secret s3_admin)" |
+        write_if_changed "$RUN_DIR/secrets/aws_credentials" 0600 || true
+}

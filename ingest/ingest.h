@@ -1,0 +1,76 @@
+// What every part of ingest shares: connections, the settings that may change live, and the threads behind the scenes.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "catalog/catalog.h"
+
+struct access_token_keys;
+struct bus;
+struct db_pipeline;
+struct db_pool;
+struct http_client;
+struct http_request;
+struct http_server;
+struct metric;
+struct metrics;
+struct reconciler;
+struct relay;
+struct settings;
+struct store;
+
+// Settings that SIGHUP changes while requests and sweeps are under way; each is read once where it counts.
+struct ingest_live {
+	_Atomic int64_t max_upload_bytes;
+	_Atomic int64_t max_image_bytes;
+	_Atomic int64_t presign_seconds;
+	_Atomic int64_t expiry_grace_seconds;
+	_Atomic int64_t reconcile_ms;
+	_Atomic int64_t overdue_ms;
+	_Atomic int64_t orphan_grace_seconds;
+};
+
+// Counters of what becomes of uploads.
+struct ingest_counters {
+	struct metric *begun;
+	struct metric *repeated;
+	struct metric *duplicates;
+	struct metric *completed;
+	struct metric *rejected;
+	struct metric *aborted;
+	struct metric *expired;
+	struct metric *by_client; // ended by complete, by the store's event, by the reconciler
+	struct metric *by_event;
+	struct metric *by_sweep;
+};
+
+// Made at start; members but live and put_if_absent are read-only afterwards, and each is safe for any thread.
+struct ingest {
+	const struct settings *settings;
+	struct ingest_live live;
+	struct metrics *metrics;
+	struct ingest_counters counters;
+	struct db_pool *pool;         // transactions
+	struct db_pipeline *pipeline; // single statements
+	struct catalog catalog;       // over both
+	struct access_token_keys *tokens;
+	struct store *store;     // with ingest's own credentials: checks, lists, removes
+	struct store *presigner; // with those that may only put; signs, never calls
+	struct bus *bus;
+	struct http_client *client; // for purges at the edges
+	struct relay *relay;
+	struct reconciler *reconciler;
+	struct http_server *server;
+	// The store refuses a PUT over an object that is there; true until a probe has shown otherwise.
+	_Atomic bool put_if_absent;
+};
+
+// The context of a request's handler.
+struct ingest *ingest_of(const struct http_request *request);
+
+// A call's frame for the catalog: the request's deadline and trace.
+struct catalog_call ingest_call_of(const struct http_request *request);
+
+// How long a store call may take that has to end by the deadline: at least 1 ms, at most the configured time-out.
+int64_t ingest_store_ms(const struct ingest *ingest, struct deadline deadline);

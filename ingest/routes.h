@@ -1,0 +1,16 @@
+// The route table of ingest: one file a route.
+#pragma once
+
+#include <stddef.h>
+
+#include "http/route.h"
+
+extern const struct route route_upload_begin;
+extern const struct route route_upload_get;
+extern const struct route route_upload_complete;
+extern const struct route route_upload_abort;
+extern const struct route route_hook_s3;
+
+// All of them, for http_server_config.
+extern const struct route *const INGEST_ROUTES[];
+extern const size_t INGEST_ROUTE_COUNT;

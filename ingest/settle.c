@@ -1,0 +1,185 @@
+// HEAD, first bytes, verdict, transaction.
+#include "ingest/settle.h"
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/crypto.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/settings.h"
+#include "ingest/ingest.h"
+#include "ingest/sniff.h"
+#include "ingest/verdict.h"
+#include "media/preset.h"
+#include "store/store.h"
+
+// What lies in the store.
+struct evidence {
+	int64_t size;
+	char etag[STORE_ETAG_SIZE];
+	char type[SNIFF_TYPE_SIZE];
+	bool is_hashed; // small enough to have been read whole
+	uint8_t sha256[SHA256_SIZE];
+};
+
+static struct store_target target_of(struct ingest *ingest, const struct catalog_call *call,
+                                     const struct upload_row *upload)
+{
+	return (struct store_target){ .bucket = ingest->settings->store_originals_bucket,
+		                      .key = upload->object_key,
+		                      .timeout_ms = ingest_store_ms(ingest, call->deadline) };
+}
+
+static enum rc look_at_bytes(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
+                             struct evidence *evidence, struct err *err)
+{
+	const struct store_get_options options = { .if_match = evidence->etag, .length = LIMIT_SNIFF_BYTES };
+	const struct store_target target = target_of(ingest, call, upload);
+	struct buffer bytes;
+	buffer_init(&bytes, LIMIT_SNIFF_BYTES);
+	enum rc rc = store_get(ingest->store, &target, &options, &bytes, NULL, err);
+	if (rc == RC_OK)
+		rc = sniff_content_type(buffer_text(&bytes), bytes.length, evidence->type, err);
+	if (rc == RC_OK && (int64_t)bytes.length == evidence->size) {
+		evidence->is_hashed = true;
+		sha256_of(buffer_text(&bytes), bytes.length, evidence->sha256);
+	}
+	buffer_done(&bytes);
+	return rc;
+}
+
+// RC_NOT_FOUND: the bytes have not come.
+static enum rc look_into_store(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
+                               struct evidence *ret_evidence, struct err *err)
+{
+	struct evidence evidence = { 0 };
+	struct store_object object = { 0 };
+	const struct store_target target = target_of(ingest, call, upload);
+	enum rc rc = store_head(ingest->store, &target, &object, err);
+	if (rc != RC_OK)
+		return rc;
+	evidence.size = (int64_t)object.size;
+	memcpy(evidence.etag, object.etag, sizeof evidence.etag);
+	store_object_done(&object);
+	// A wrong size is decided without reading.
+	if (evidence.size > 0 && evidence.size == upload->size)
+		rc = look_at_bytes(ingest, call, upload, &evidence, err);
+	if (rc == RC_NOT_FOUND || rc == RC_CONFLICT)
+		return err_set(err, RC_UNAVAILABLE, "the object changed while it was looked at");
+	if (rc == RC_OK)
+		*ret_evidence = evidence;
+	return rc;
+}
+
+// The jobs of an accepted media: optional ones, and those of documents, only where the operator runs such a pool.
+static size_t choose_pools(const struct settings *settings, enum media_kind kind,
+                           struct preset_pool ret_pools[PRESET_POOLS_MAX])
+{
+	struct preset_pool all[PRESET_POOLS_MAX];
+	size_t count = 0, all_count = preset_pools(preset_find(NULL), kind, true, all);
+	for (size_t i = 0; i < all_count; i++) {
+		bool is_needed = all[i].required && kind != MEDIA_DOCUMENT;
+		if (is_needed || settings_find_pool(settings, all[i].name) != NULL)
+			ret_pools[count++] = all[i];
+	}
+	return count;
+}
+
+static enum rc accept_upload(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
+                             const struct evidence *evidence, const struct verdict *verdict,
+                             struct upload_ended *ret_ended, struct err *err)
+{
+	struct preset_pool pools[PRESET_POOLS_MAX];
+	const struct upload_completion completion = {
+		.upload_id = upload->id,
+		.content_type = verdict->content_type,
+		.kind = verdict->kind,
+		.etag = evidence->etag,
+		.sha256 = evidence->is_hashed ? evidence->sha256 : NULL,
+		.pools = pools,
+		.pool_count = choose_pools(ingest->settings, verdict->kind, pools),
+		.lane = LANE_INTERACTIVE,
+	};
+	return catalog_upload_complete(&ingest->catalog, call, &completion, ret_ended, err);
+}
+
+static enum rc decide(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
+                      const struct evidence *evidence, struct upload_ended *ret_ended, struct err *err)
+{
+	const struct verdict_facts facts = { .declared_type = upload->content_type,
+		                             .sniffed_type = evidence->type,
+		                             .declared_size = upload->size,
+		                             .size = evidence->size,
+		                             .max_image_bytes = ingest->live.max_image_bytes };
+	struct verdict verdict = verdict_of(&facts);
+	bool is_wrong = evidence->is_hashed && upload->sha256 != NULL &&
+	                memcmp(evidence->sha256, upload->sha256, SHA256_SIZE) != 0;
+	if (verdict.reason == REASON_NONE && is_wrong)
+		verdict.reason = REASON_CHECKSUM;
+	if (verdict.reason == REASON_NONE)
+		return accept_upload(ingest, call, upload, evidence, &verdict, ret_ended, err);
+	return catalog_upload_reject(&ingest->catalog, call, &upload->id, verdict.reason, NULL, ret_ended, err);
+}
+
+// Somebody else ended it another way meanwhile: how?
+static enum rc read_end(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
+                        struct upload_ended *ret_ended, struct err *err)
+{
+	struct upload_row now;
+	struct db_result *result = NULL;
+	enum rc rc = catalog_upload_find(&ingest->catalog, call, NULL, &upload->id, &now, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	*ret_ended = (struct upload_ended){ .state = now.media_state };
+	db_result_free(result);
+	return RC_OK;
+}
+
+static const char *const BY_NAMES[] = {
+	[SETTLE_BY_CLIENT] = "client", [SETTLE_BY_EVENT] = "event", [SETTLE_BY_SWEEP] = "sweep"
+};
+
+static void count_end(struct ingest *ingest, const struct upload_row *upload, const struct upload_ended *ended,
+                      enum settle_by by)
+{
+	struct metric *const by_whom[] = { [SETTLE_BY_CLIENT] = ingest->counters.by_client,
+		                           [SETTLE_BY_EVENT] = ingest->counters.by_event,
+		                           [SETTLE_BY_SWEEP] = ingest->counters.by_sweep };
+	char id[UUID_TEXT_SIZE];
+	bool is_rejected = ended->state == MEDIA_REJECTED;
+	metric_add(is_rejected ? ingest->counters.rejected : ingest->counters.completed, 1);
+	metric_add(by_whom[by], 1);
+	uuid_format(&upload->media_id, id);
+	LOG_EVENT(LOG_INFO, is_rejected ? "upload_rejected" : "upload_completed", LOG_TEXT("media_id", id),
+	          LOG_TEXT("by", BY_NAMES[by]), LOG_INT("bytes", upload->size));
+}
+
+enum rc settle_upload(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
+                      enum settle_by by, struct settled *ret_settled, struct err *err)
+{
+	struct evidence evidence;
+	struct upload_ended ended = { 0 };
+	if (upload->media_state != MEDIA_AWAITING_UPLOAD) {
+		*ret_settled = (struct settled){ .outcome = SETTLE_ENDED, .media_state = upload->media_state };
+		return RC_OK;
+	}
+	enum rc rc = look_into_store(ingest, call, upload, &evidence, err);
+	if (rc == RC_NOT_FOUND) {
+		*ret_settled = (struct settled){ .outcome = SETTLE_ABSENT };
+		return RC_OK;
+	}
+	if (rc != RC_OK)
+		return err_prefix(err, rc, "store");
+	rc = decide(ingest, call, upload, &evidence, &ended, err);
+	if (rc == RC_CONFLICT)
+		rc = read_end(ingest, call, upload, &ended, err);
+	if (rc != RC_OK)
+		return rc;
+	if (ended.changed)
+		count_end(ingest, upload, &ended, by);
+	*ret_settled =
+	        (struct settled){ .outcome = SETTLE_ENDED, .media_state = ended.state, .changed = ended.changed };
+	return RC_OK;
+}

@@ -1,0 +1,96 @@
+// Open uploads: bytes that came although nobody said so, and bytes that never came.
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/settings.h"
+#include "catalog/sweep.h"
+#include "catalog/upload.h"
+#include "ingest/ingest.h"
+#include "ingest/settle.h"
+#include "ingest/sweep.h"
+#include "store/store_multipart.h"
+
+#define BATCH 128
+
+// The parts that came go too. The bucket's lifecycle stands behind this.
+static enum rc expire(struct sweep *sweep, const struct upload_row *upload, struct err *err)
+{
+	struct ingest *ingest = sweep->ingest;
+	struct upload_ended ended = { 0 };
+	struct catalog_call call = sweep_call();
+	const struct store_target target = { .bucket = ingest->settings->store_originals_bucket,
+		                             .key = upload->object_key,
+		                             .timeout_ms = ingest_store_ms(ingest, call.deadline) };
+	enum rc rc = RC_OK;
+	if (upload->multipart_id != NULL)
+		rc = store_upload_abort(ingest->store, &target, upload->multipart_id, err);
+	if (rc != RC_OK)
+		return err_prefix(err, rc, "store");
+	call = sweep_call();
+	rc = catalog_upload_expire(&ingest->catalog, &call, &upload->id, &ended, err);
+	if (rc == RC_CONFLICT) // ended otherwise a moment ago
+		return RC_OK;
+	if (rc == RC_OK && ended.changed) {
+		char id[UUID_TEXT_SIZE];
+		uuid_format(&upload->media_id, id);
+		LOG_EVENT(LOG_INFO, "upload_expired", LOG_TEXT("media_id", id), LOG_INT("bytes", upload->size));
+		metric_add(ingest->counters.expired, 1);
+		sweep_add(sweep, SWEEP_uploads_expired, 1);
+	}
+	return rc;
+}
+
+// With is_last_look an upload without bytes expires. A store that does not answer expires nothing.
+static enum rc look(struct sweep *sweep, const struct upload_row *upload, bool is_last_look, struct err *err)
+{
+	struct settled settled;
+	const struct catalog_call call = sweep_call();
+	enum rc rc = settle_upload(sweep->ingest, &call, upload, SETTLE_BY_SWEEP, &settled, err);
+	if (rc != RC_OK)
+		return rc;
+	if (settled.outcome == SETTLE_ENDED)
+		sweep_add(sweep, SWEEP_uploads_settled, settled.changed);
+	else if (is_last_look)
+		rc = expire(sweep, upload, err);
+	return rc;
+}
+
+// All rows are looked at; the first failure is returned, and one that will meet the next row too ends the round.
+static enum rc look_at_all(struct sweep *sweep, const struct db_result *result, bool is_last_look, struct err *err)
+{
+	enum rc first = RC_OK;
+	for (size_t row = 0; row < db_result_rows(result) && !sweep->is_stopping; row++) {
+		struct upload_row upload;
+		struct err one = { 0 };
+		catalog_upload_read(result, row, &upload);
+		enum rc rc = look(sweep, &upload, is_last_look, &one);
+		if (rc != RC_OK && first == RC_OK)
+			first = err_set(err, rc, "%s", one.text);
+		if (rc_is_transient(rc))
+			break;
+	}
+	return first;
+}
+
+enum rc sweep_uploads(struct sweep *sweep, struct err *err)
+{
+	struct db_result *result = NULL;
+	const struct catalog_call call = sweep_call();
+	enum rc rc = catalog_sweep_uploads(&sweep->ingest->catalog, &call, sweep->ingest->live.overdue_ms, BATCH,
+	                                   &result, err);
+	if (rc == RC_OK)
+		rc = look_at_all(sweep, result, false, err);
+	db_result_free(result);
+	return rc;
+}
+
+enum rc sweep_expired(struct sweep *sweep, struct err *err)
+{
+	struct db_result *result = NULL;
+	const struct catalog_call call = sweep_call();
+	enum rc rc = catalog_sweep_expired(&sweep->ingest->catalog, &call,
+	                                   sweep->ingest->live.expiry_grace_seconds * 1000, BATCH, &result, err);
+	if (rc == RC_OK)
+		rc = look_at_all(sweep, result, true, err);
+	db_result_free(result);
+	return rc;
+}

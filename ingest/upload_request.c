@@ -1,0 +1,169 @@
+// Fields, limits, identity.
+#include "ingest/upload_request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/limits.h"
+#include "db/statement.h"
+#include "http/body.h"
+#include "http/request.h"
+#include "http/respond.h"
+#include "ingest/ingest.h"
+#include "media/format.h"
+
+// Longer than what is kept, so that a long name is cut and a long type is answered 415, not 422.
+#define FILENAME_SENT_BYTES 4096
+#define CONTENT_TYPE_SENT_BYTES 1024
+// Uploads that one owner may have begun and not ended: room for a phone's whole camera roll.
+#define OPEN_UPLOADS_MAX 10000
+
+static const char *const VISIBILITIES[] = { "private", "shared", "public", NULL };
+
+static void read_md5(struct body *body, struct upload_request *upload)
+{
+	size_t length = 0;
+	const char *text = body_text(body, "content_md5", BODY_NULLABLE, 1, BASE64_TEXT_SIZE(CONTENT_MD5_BYTES));
+	if (text == NULL)
+		return;
+	if (!decode_base64(text, strlen(text), upload->content_md5, CONTENT_MD5_BYTES, &length) ||
+	    length != CONTENT_MD5_BYTES) {
+		body_error(body, "content_md5", "must be the 16 bytes of the file's MD5 in base64");
+		return;
+	}
+	upload->new.content_md5 = upload->content_md5;
+}
+
+static void read_optional(struct body *body, struct upload_request *upload)
+{
+	if (body_hex(body, "sha256", BODY_NULLABLE, upload->sha256, sizeof upload->sha256))
+		upload->new.sha256 = upload->sha256;
+	read_md5(body, upload);
+	if (body_uuid(body, "item_id", BODY_NULLABLE, &upload->item_id))
+		upload->new.item_id = &upload->item_id;
+	upload->new.alt = body_text(body, "alt", BODY_NULLABLE, 0, LIMIT_ALT_BYTES);
+	if (!body_time(body, "captured_at", BODY_NULLABLE, &upload->new.captured_at))
+		upload->new.captured_at = DB_NO_TIME;
+	int visibility = body_choice(body, "visibility", BODY_NULLABLE, VISIBILITIES, -1);
+	upload->new.visibility = visibility < 0 ? NULL : VISIBILITIES[visibility];
+}
+
+// The body as it stands; false when a problem was answered.
+static bool read_body(struct http_request *request, struct upload_request *upload)
+{
+	struct body *body = body_open(request);
+	if (body == NULL)
+		return false;
+	const char *filename = body_text(body, "filename", BODY_REQUIRED, 1, FILENAME_SENT_BYTES);
+	upload->new.content_type = body_text(body, "content_type", BODY_REQUIRED, 1, CONTENT_TYPE_SENT_BYTES);
+	upload->new.size = body_int(body, "size", BODY_REQUIRED, 0, INT64_MAX, 0);
+	read_optional(body, upload);
+	if (!body_finish(body))
+		return false;
+	filename_clean(filename, strlen(filename), upload->filename);
+	upload->new.filename = upload->filename;
+	return true;
+}
+
+static bool is_within_limits(struct ingest *ingest, struct http_request *request, const struct upload_new *new)
+{
+	int64_t most = ingest->live.max_upload_bytes, most_image = ingest->live.max_image_bytes;
+	bool is_image = media_content_type_is_image(new->content_type);
+	if (is_image && most_image < most)
+		most = most_image;
+	if (!media_content_type_is_valid(new->content_type)) {
+		http_respond_problem(request, 415, "unsupported-media-type",
+		                     "content_type must be a media type such as image/jpeg, at most %d bytes long.",
+		                     LIMIT_CONTENT_TYPE_BYTES);
+		return false;
+	}
+	if (new->size > most) {
+		http_respond_problem(request, 413, "too-large", "%s may have at most %lld bytes.",
+		                     is_image ? "A picture" : "A file", (long long)most);
+		return false;
+	}
+	return true;
+}
+
+// ---- Idempotency-Key
+// -------------------------------------------------------------------------------------------------
+
+// The text of a structured field string (RFC 9651 §3.3.3), or a bare one as some clients send it. 1 to 255 visible
+// ASCII characters. False for anything else.
+static bool unquote_key(const char *header, char ret_key[IDEMPOTENCY_KEY_SIZE])
+{
+	bool is_quoted = header[0] == '"';
+	size_t length = 0;
+	const char *at = header + is_quoted;
+	for (; *at != '\0' && !(is_quoted && *at == '"'); at++) {
+		if (is_quoted && *at == '\\' && (at[1] == '"' || at[1] == '\\'))
+			at++;
+		else if (is_quoted && *at == '\\')
+			return false;
+		if (*at < 0x21 || *at > 0x7e || length + 1 == IDEMPOTENCY_KEY_SIZE)
+			return false;
+		ret_key[length++] = *at;
+	}
+	ret_key[length] = '\0';
+	return length > 0 && strcmp(at, is_quoted ? "\"" : "") == 0;
+}
+
+static bool read_idempotency(struct http_request *request, struct upload_request *upload)
+{
+	const char *header = http_request_header(request, "Idempotency-Key");
+	if (header == NULL)
+		return true;
+	if (!unquote_key(header, upload->idempotency_key)) {
+		http_respond_problem(request, 400, "invalid-idempotency-key",
+		                     "Idempotency-Key must be 1 to 255 visible ASCII characters, in quotes.");
+		return false;
+	}
+	static const char WHAT[] = "POST /v1/uploads\n";
+	size_t length = 0;
+	const char *body = http_request_body(request, &length);
+	struct sha256_stream *stream = sha256_stream_new();
+	if (stream == NULL) {
+		http_respond_rc(request, &(struct err){ RC_NO_MEMORY, "no memory for a fingerprint" });
+		return false;
+	}
+	sha256_stream_update(stream, WHAT, sizeof WHAT - 1);
+	sha256_stream_update(stream, body, length);
+	sha256_stream_finish(stream, upload->fingerprint);
+	sha256_stream_free(stream);
+	upload->new.idempotency_key = upload->idempotency_key;
+	upload->new.idempotency_fingerprint = upload->fingerprint;
+	return true;
+}
+
+// ---- what is ours to say
+// ---------------------------------------------------------------------------------------------
+
+static void fill_identity(struct ingest *ingest, struct http_request *request, struct upload_request *upload)
+{
+	struct upload_new *new = &upload->new;
+	uint8_t random[OBJECT_KEY_RANDOM_BYTES];
+	int64_t now = clock_now_us();
+	new->upload_id = uuid_new();
+	new->media_id = uuid_new();
+	new->owner_id = http_request_principal(request)->user_id;
+	random_fill(random, sizeof random);
+	object_key_format_original(&new->media_id, random, upload->object_key);
+	new->object_key = upload->object_key;
+	new->kind = media_format_info(media_format_by_content_type(new->content_type))->kind;
+	new->method = UPLOAD_PUT;
+	new->expires_at = now + ingest->live.presign_seconds * 1000000;
+	new->check_after = now + ingest->live.overdue_ms * 1000;
+	new->quota = (struct upload_quota){ .reserved_files = OPEN_UPLOADS_MAX };
+}
+
+bool upload_request_read(struct ingest *ingest, struct http_request *request, struct upload_request *ret_request)
+{
+	*ret_request = (struct upload_request){ 0 };
+	if (!read_body(request, ret_request) || !is_within_limits(ingest, request, &ret_request->new) ||
+	    !read_idempotency(request, ret_request))
+		return false;
+	fill_identity(ingest, request, ret_request);
+	return true;
+}

@@ -1,0 +1,31 @@
+// Reading a request to begin an upload: the body's fields, the limits on them, the Idempotency-Key.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/crypto.h"
+#include "catalog/upload.h"
+#include "media/filename.h"
+#include "media/object_key.h"
+
+#define IDEMPOTENCY_KEY_SIZE 256
+#define CONTENT_MD5_BYTES 16
+
+struct http_request;
+struct ingest;
+
+// What new points to, beside texts in the request's arena.
+struct upload_request {
+	struct upload_new new;
+	struct uuid item_id;
+	char filename[FILENAME_SIZE];
+	char object_key[OBJECT_KEY_SIZE];
+	uint8_t sha256[SHA256_SIZE];
+	uint8_t content_md5[CONTENT_MD5_BYTES];
+	char idempotency_key[IDEMPOTENCY_KEY_SIZE];
+	uint8_t fingerprint[SHA256_SIZE];
+};
+
+// Fill *ret_request, which must stay where it is (new points into it), with fresh ids and an object key nobody can
+// guess. False when a problem was answered (400, 413, 415, 422): then nothing was done.
+bool upload_request_read(struct ingest *ingest, struct http_request *request, struct upload_request *ret_request);

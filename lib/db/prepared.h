@@ -1,0 +1,43 @@
+// Which statements one connection has prepared, with their latency metric. Private to lib/db.
+#pragma once
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "db/statement.h"
+
+struct metric;
+struct metrics;
+
+struct db_prepared_entry {
+	const struct db_statement *statement;
+	struct metric *latency; // NULL without metrics
+	bool is_prepared;
+};
+
+struct db_prepared {
+	struct db_prepared_entry *entries;
+	size_t count;
+	size_t capacity;
+	struct metrics *metrics;
+};
+
+void db_prepared_init(struct db_prepared *prepared, struct metrics *metrics);
+void db_prepared_done(struct db_prepared *prepared);
+
+// The entry of a statement, made when new; valid until the next call. NULL without memory.
+struct db_prepared_entry *db_prepared_find(struct db_prepared *prepared, const struct db_statement *statement);
+
+// A new connection has prepared nothing.
+void db_prepared_forget(struct db_prepared *prepared);
+
+// Values in the form that libpq takes.
+struct db_arguments {
+	const char *values[DB_PARAMETERS_MAX];
+	int lengths[DB_PARAMETERS_MAX];
+	int formats[DB_PARAMETERS_MAX];
+};
+
+// Point into values, which must outlive the use of ret_arguments.
+void db_arguments_fill(const struct db_value *values, unsigned count, struct db_arguments *ret_arguments);

@@ -1,0 +1,36 @@
+// One HTTP route: what a service declares, one file each, as a const struct route.
+//
+// static void get_media(struct http_request *request) { … http_respond_json(request, 200, &out); }
+// const struct route route_get_media = { .method = "GET", .path = "/v1/media/{id}", .auth = ROUTE_USER,
+//                                        .run = ROUTE_EVENT, .handle = get_media, .summary = "One media." };
+#pragma once
+
+#include <stddef.h>
+
+struct http_request;
+
+// Runs once for each request, after authentication and with the whole body read. It answers by exactly one
+// http_respond_* call, or calls http_request_defer() and sees to it that another thread does.
+typedef void http_handler(struct http_request *request);
+
+enum route_auth {
+	ROUTE_PUBLIC,   // credentials are not looked at
+	ROUTE_OPTIONAL, // a principal if credentials were sent; wrong ones are still 401
+	ROUTE_USER,     // a principal, else 401
+	ROUTE_ADMIN,    // a principal that is an administrator, else 401 or 403
+};
+
+enum route_run {
+	ROUTE_EVENT,  // on the event thread: must not block, else everyone waits
+	ROUTE_WORKER, // on the server's work pool: may block, within http_request_deadline()
+};
+
+struct route {
+	const char *method; // "GET" (serves HEAD too), "POST", …
+	const char *path;   // "/v1/media/{id}": a {name} takes one whole, non-empty segment; literals win over it
+	enum route_auth auth;
+	enum route_run run;
+	size_t body_limit; // bytes of the longest body taken; 0: a body is refused
+	http_handler *handle;
+	const char *summary; // one sentence (the OpenAPI test compares it)
+};

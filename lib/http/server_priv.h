@@ -1,0 +1,54 @@
+// The server's fields, shared by the files that make it up; for lib/http alone.
+#pragma once
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "http/server.h"
+
+struct MHD_Daemon;
+struct cors;
+struct http_telemetry;
+struct router;
+struct work_pool;
+
+// One client connection. Made and freed by libmicrohttpd's event threads, watched by the reaper.
+struct http_connection {
+	struct http_server *server;
+	struct http_connection *previous, *next; // server->lock
+	int descriptor;                          // valid while in the list
+	_Atomic int64_t cut_at_us;               // the reaper shuts the socket down then
+	_Atomic int64_t answer_at_us;            // the reaper answers the deferred request then; 0: never
+	pthread_mutex_t lock;                    // guards request; taken inside server->lock, outside a request's
+	struct http_request *request;            // in hand; NULL between requests
+	char peer[INET6_ADDRSTRLEN];
+	bool peer_is_trusted; // loopback: our own edge
+};
+
+struct http_server {
+	struct http_server_config config;
+	const struct route **routes; // the config's and the built-in ones
+	size_t route_count;
+	struct router *router;
+	struct cors *cors;
+	struct http_telemetry *telemetry;
+	struct work_pool *workers;
+	struct MHD_Daemon *daemon;
+	int listener;
+	uint16_t port;
+
+	atomic_bool leaving;  // /readyz says no
+	atomic_bool closing;  // connections are closed after their present answer
+	atomic_bool stopping; // nothing new is begun
+
+	pthread_mutex_t lock; // guards the list of connections
+	struct http_connection *connections;
+
+	pthread_t reaper;
+	bool reaper_runs;
+	pthread_mutex_t reaper_lock; // guards reaper_stops
+	pthread_cond_t reaper_wake;
+	bool reaper_stops;
+};

@@ -1,0 +1,101 @@
+// Rate, errors and duration by route.
+#include "http/telemetry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/work_pool.h"
+#include "http/request_priv.h"
+
+#define TELEMETRY_SLOW_US 1000000
+
+// Status classes as label values; index 0: the client had gone.
+static const char *const STATUS_CLASSES[] = { "aborted", "1xx", "2xx", "3xx", "4xx", "5xx" };
+#define STATUS_CLASS_COUNT (sizeof STATUS_CLASSES / sizeof STATUS_CLASSES[0])
+
+struct route_metrics {
+	struct metric *requests[STATUS_CLASS_COUNT];
+	struct metric *seconds;
+};
+
+struct http_telemetry {
+	struct metric *connections;
+	struct metric *in_flight;
+	struct metric *waiting;
+	size_t route_count;
+	struct route_metrics routes[]; // the last one is for requests that no route fits
+};
+
+static void resolve_route(struct route_metrics *metrics_of, struct metrics *metrics, const char *method,
+                          const char *path)
+{
+	char labels[256];
+	for (size_t i = 0; i < STATUS_CLASS_COUNT; i++) {
+		(void)snprintf(labels, sizeof labels, "route=\"%s\",method=\"%s\",status=\"%s\"", path, method,
+		               STATUS_CLASSES[i]);
+		metrics_of->requests[i] = metrics_add(metrics, METRIC_COUNTER, "safelight_http_requests_total",
+		                                      "Requests by route, method and status class.", labels);
+	}
+	(void)snprintf(labels, sizeof labels, "route=\"%s\",method=\"%s\"", path, method);
+	metrics_of->seconds = metrics_add(metrics, METRIC_HISTOGRAM, "safelight_http_request_seconds",
+	                                  "Time from a request's head to the end of its answer.", labels);
+}
+
+struct http_telemetry *telemetry_new(struct metrics *metrics, const struct route *const *routes, size_t count)
+{
+	struct http_telemetry *telemetry = calloc(1, sizeof *telemetry + (count + 1) * sizeof telemetry->routes[0]);
+	if (telemetry == NULL || metrics == NULL)
+		return telemetry;
+	telemetry->route_count = count;
+	telemetry->connections =
+	        metrics_add(metrics, METRIC_GAUGE, "safelight_http_connections", "Open client connections.", NULL);
+	telemetry->in_flight =
+	        metrics_add(metrics, METRIC_GAUGE, "safelight_http_requests_in_flight", "Requests in hand.", NULL);
+	telemetry->waiting = metrics_add(metrics, METRIC_GAUGE, "safelight_http_worker_queue_requests",
+	                                 "Requests waiting for a worker.", NULL);
+	for (size_t i = 0; i < count; i++)
+		resolve_route(&telemetry->routes[i], metrics, routes[i]->method, routes[i]->path);
+	resolve_route(&telemetry->routes[count], metrics, "other", "unmatched");
+	return telemetry;
+}
+
+void telemetry_free(struct http_telemetry *telemetry)
+{
+	free(telemetry);
+}
+
+void telemetry_count_connection(struct http_telemetry *telemetry, int64_t change)
+{
+	metric_add(telemetry->connections, change);
+}
+
+void telemetry_begin(struct http_telemetry *telemetry)
+{
+	metric_add(telemetry->in_flight, 1);
+}
+
+void telemetry_end(struct http_telemetry *telemetry, const struct http_request *request, unsigned status)
+{
+	int64_t took_us = clock_monotonic_us() - request->started_us;
+	size_t index = request->route == NULL ? telemetry->route_count : request->route_index;
+	struct route_metrics *metrics = &telemetry->routes[index];
+	size_t class = status / 100 < STATUS_CLASS_COUNT ? status / 100 : STATUS_CLASS_COUNT - 1;
+	metric_add(telemetry->in_flight, -1);
+	metric_add(metrics->requests[class], 1);
+	metric_observe_us(metrics->seconds, took_us);
+	bool notable = status >= 500 || took_us >= TELEMETRY_SLOW_US;
+	LOG_EVENT(notable ? LOG_INFO : LOG_DEBUG, "http_request", LOG_TEXT("request_id", request->id),
+	          LOG_TEXT("method", request->method),
+	          LOG_TEXT("route", request->route == NULL ? NULL : request->route->path), LOG_INT("status", status),
+	          LOG_INT("microseconds", took_us), LOG_INT("body_bytes", request->body_seen),
+	          LOG_TEXT("client", request->client), LOG_TEXT("trace", request->traceparent),
+	          LOG_BOOL("timed_out", request->timed_out));
+}
+
+void telemetry_refresh(struct http_telemetry *telemetry, struct work_pool *workers)
+{
+	metric_set(telemetry->waiting, (int64_t)work_pool_waiting(workers));
+}

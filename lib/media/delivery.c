@@ -1,0 +1,248 @@
+// Signing and verifying delivery URLs.
+#include "media/delivery.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/encoding.h"
+
+#define PREFIX_LENGTH (sizeof(DELIVERY_PREFIX) - 1)
+#define SIGNATURE_LENGTH 43 // base64url of SHA256_SIZE bytes
+#define EXPIRY_DIGITS_MAX 11
+#define MESSAGE_LABEL "safelight-delivery-v1\n"
+#define MESSAGE_SIZE 256
+
+// Every permitted value of f, so that a set has one text.
+static const struct {
+	unsigned formats;
+	const char *text;
+} format_lists[] = {
+	{ FORMAT_BIT(FORMAT_AVIF) | FORMAT_BIT(FORMAT_WEBP) | FORMAT_BIT(FORMAT_JPEG), "avif,webp,jpeg" },
+	{ FORMAT_BIT(FORMAT_WEBP) | FORMAT_BIT(FORMAT_JPEG), "webp,jpeg" },
+	{ FORMAT_BIT(FORMAT_AVIF) | FORMAT_BIT(FORMAT_JPEG), "avif,jpeg" },
+	{ FORMAT_BIT(FORMAT_JPEG), "jpeg" },
+};
+#define FORMAT_LIST_COUNT (sizeof(format_lists) / sizeof(format_lists[0]))
+
+// A stretch of the request's own bytes.
+struct slice {
+	const char *data;
+	size_t length;
+};
+
+static bool slice_equals(struct slice slice, const char *text)
+{
+	return strlen(text) == slice.length && memcmp(slice.data, text, slice.length) == 0;
+}
+
+// The MAC of a grant's parts as they stand in the URL. The parts are bounded by their grammar.
+static void sign_parts(const struct hmac_key *key, const struct slice parts[4], uint8_t ret_mac[SHA256_SIZE])
+{
+	char message[MESSAGE_SIZE] = MESSAGE_LABEL;
+	size_t length = sizeof(MESSAGE_LABEL) - 1;
+	for (int i = 0; i < 4; i++) {
+		assert(length + parts[i].length + 1 <= sizeof(message));
+		if (i > 0)
+			message[length++] = '\n';
+		if (parts[i].length > 0)
+			memcpy(message + length, parts[i].data, parts[i].length);
+		length += parts[i].length;
+	}
+	hmac_of(key, message, length, ret_mac);
+}
+
+static const char *formats_text(unsigned formats)
+{
+	for (size_t i = 0; i < FORMAT_LIST_COUNT; i++)
+		if (format_lists[i].formats == formats)
+			return format_lists[i].text;
+	return NULL;
+}
+
+static size_t write_path(const struct delivery_grant *grant, char ret_path[DELIVERY_URL_SIZE])
+{
+	struct object_key_variant parts = { .media_id = grant->media_id, .generation = grant->generation };
+	memcpy(parts.variant, grant->variant, sizeof(parts.variant));
+	parts.format = grant->format == FORMAT_NONE ? FORMAT_JPEG : grant->format;
+	memcpy(ret_path, DELIVERY_PREFIX, PREFIX_LENGTH);
+	size_t length = PREFIX_LENGTH + object_key_format_variant(&parts, ret_path + PREFIX_LENGTH);
+	if (grant->format == FORMAT_NONE)
+		length -= 1 + strlen(media_format_info(FORMAT_JPEG)->extension);
+	ret_path[length] = '\0';
+	return length;
+}
+
+size_t delivery_sign(const struct delivery_keys *keys, const struct delivery_grant *grant,
+                     char ret_url[DELIVERY_URL_SIZE])
+{
+	assert(keys->count > 0 && grant->expiry >= 0 && grant->expiry <= DELIVERY_EXPIRY_MAX);
+	const char *formats = grant->format == FORMAT_NONE ? formats_text(grant->formats) : "";
+	assert(formats != NULL);
+	const char *id = keys->entries[0].id;
+	size_t path_length = write_path(grant, ret_url);
+	char expiry[EXPIRY_DIGITS_MAX + 1];
+	int expiry_length = snprintf(expiry, sizeof(expiry), "%lld", (long long)grant->expiry);
+	assert(expiry_length > 0 && (size_t)expiry_length < sizeof(expiry));
+
+	uint8_t mac[SHA256_SIZE];
+	sign_parts(&keys->entries[0].key,
+	           (struct slice[4]){ { ret_url, path_length },
+	                              { expiry, (size_t)expiry_length },
+	                              { id, strlen(id) },
+	                              { formats, strlen(formats) } },
+	           mac);
+	char signature[BASE64_TEXT_SIZE(SHA256_SIZE)];
+	encode_base64url(mac, sizeof(mac), signature);
+	int length = snprintf(ret_url + path_length, DELIVERY_URL_SIZE - path_length, "?e=%s&k=%s&s=%s%s%s", expiry, id,
+	                      signature, *formats != '\0' ? "&f=" : "", formats);
+	assert(length > 0 && (size_t)length < DELIVERY_URL_SIZE - path_length);
+	return path_length + (size_t)length;
+}
+
+// Take `name=value` off the front of the query: the value runs to the next '&' or the end.
+static bool take_parameter(struct slice *query, const char *name, struct slice *ret_value)
+{
+	size_t name_length = strlen(name);
+	if (query->length < name_length || memcmp(query->data, name, name_length) != 0)
+		return false;
+	const char *value = query->data + name_length;
+	size_t left = query->length - name_length;
+	const char *ampersand = memchr(value, '&', left);
+	*ret_value = (struct slice){ value, ampersand != NULL ? (size_t)(ampersand - value) : left };
+	// The '&' stays: the next parameter's name begins with it.
+	*query = (struct slice){ value + ret_value->length, left - ret_value->length };
+	return true;
+}
+
+static bool parse_expiry(struct slice text, int64_t *ret_expiry)
+{
+	if (text.length < 1 || text.length > EXPIRY_DIGITS_MAX || (text.data[0] == '0' && text.length > 1))
+		return false;
+	int64_t expiry = 0;
+	for (size_t i = 0; i < text.length; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+		expiry = expiry * 10 + (text.data[i] - '0');
+	}
+	*ret_expiry = expiry;
+	return true;
+}
+
+static bool key_id_is_valid(struct slice id)
+{
+	if (id.length < 1 || id.length >= DELIVERY_KEY_ID_SIZE)
+		return false;
+	for (size_t i = 0; i < id.length; i++) {
+		char character = id.data[i];
+		if (!(character >= 'a' && character <= 'z') && !(character >= 'A' && character <= 'Z') &&
+		    !(character >= '0' && character <= '9') && character != '-' && character != '_')
+			return false;
+	}
+	return true;
+}
+
+static unsigned parse_formats(struct slice text)
+{
+	for (size_t i = 0; i < FORMAT_LIST_COUNT; i++)
+		if (slice_equals(text, format_lists[i].text))
+			return format_lists[i].formats;
+	return 0;
+}
+
+static bool parse_path(const char *path, size_t length, struct delivery_grant *ret_grant)
+{
+	if (length <= PREFIX_LENGTH || memcmp(path, DELIVERY_PREFIX, PREFIX_LENGTH) != 0)
+		return false;
+	struct object_key_variant parts;
+	if (!object_key_parse_variant(path + PREFIX_LENGTH, length - PREFIX_LENGTH, &parts) &&
+	    !object_key_parse_negotiated(path + PREFIX_LENGTH, length - PREFIX_LENGTH, &parts))
+		return false;
+	ret_grant->media_id = parts.media_id;
+	ret_grant->generation = parts.generation;
+	memcpy(ret_grant->variant, parts.variant, sizeof(ret_grant->variant));
+	ret_grant->format = parts.format;
+	return true;
+}
+
+static const struct hmac_key *find_key(const struct delivery_keys *keys, struct slice id)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		if (slice_equals(id, keys->entries[i].id))
+			return &keys->entries[i].key;
+	return NULL;
+}
+
+enum delivery_verdict delivery_verify(const struct delivery_keys *keys, const char *path, size_t path_length,
+                                      const char *query, size_t query_length, int64_t now,
+                                      struct delivery_grant *ret_grant)
+{
+	struct delivery_grant grant = { .formats = 0 };
+	struct slice rest = { query, query_length };
+	struct slice expiry, id, signature, formats = { NULL, 0 };
+	uint8_t claimed[SHA256_SIZE];
+	size_t claimed_length;
+
+	if (query == NULL || !parse_path(path, path_length, &grant))
+		return DELIVERY_MALFORMED;
+	if (!take_parameter(&rest, "e=", &expiry) || !parse_expiry(expiry, &grant.expiry) ||
+	    !take_parameter(&rest, "&k=", &id) || !key_id_is_valid(id) || !take_parameter(&rest, "&s=", &signature))
+		return DELIVERY_MALFORMED;
+	if (signature.length != SIGNATURE_LENGTH ||
+	    !decode_base64url(signature.data, signature.length, claimed, sizeof(claimed), &claimed_length))
+		return DELIVERY_MALFORMED;
+	if (grant.format == FORMAT_NONE) {
+		if (!take_parameter(&rest, "&f=", &formats))
+			return DELIVERY_MALFORMED;
+		grant.formats = parse_formats(formats);
+		if (grant.formats == 0)
+			return DELIVERY_MALFORMED;
+	}
+	if (rest.length != 0)
+		return DELIVERY_MALFORMED;
+
+	const struct hmac_key *key = find_key(keys, id);
+	if (key == NULL)
+		return DELIVERY_UNKNOWN_KEY;
+	uint8_t mac[SHA256_SIZE];
+	sign_parts(key, (struct slice[4]){ { path, path_length }, expiry, id, formats }, mac);
+	if (!crypto_equal(mac, claimed, sizeof(mac)))
+		return DELIVERY_BAD_SIGNATURE;
+	if (grant.expiry != DELIVERY_FOREVER && now > grant.expiry)
+		return DELIVERY_EXPIRED;
+	*ret_grant = grant;
+	return DELIVERY_OK;
+}
+
+const char *delivery_verdict_name(enum delivery_verdict verdict)
+{
+	static const char *const names[] = {
+		[DELIVERY_OK] = "ok",
+		[DELIVERY_MALFORMED] = "malformed",
+		[DELIVERY_UNKNOWN_KEY] = "unknown_key",
+		[DELIVERY_BAD_SIGNATURE] = "bad_signature",
+		[DELIVERY_EXPIRED] = "expired",
+	};
+	static_assert(sizeof(names) / sizeof(names[0]) == DELIVERY_VERDICT_COUNT, "each verdict has its name");
+	assert((unsigned)verdict < DELIVERY_VERDICT_COUNT);
+	return names[verdict];
+}
+
+int64_t delivery_expiry(int64_t now, int64_t window, const struct uuid *media_id)
+{
+	assert(now >= 0 && window >= 1);
+	uint64_t random = 0;
+	for (int i = 8; i < 16; i++)
+		random = random << 8 | media_id->bytes[i];
+	int64_t offset = (int64_t)(random % (uint64_t)window);
+	int64_t since = now - offset;
+	int64_t windows = since >= 0 ? since / window : -((-since + window - 1) / window);
+	return (windows + 2) * window + offset;
+}
+
+int64_t delivery_max_age(int64_t expiry, int64_t now)
+{
+	if (expiry == DELIVERY_FOREVER || expiry - now > DELIVERY_MAX_AGE)
+		return DELIVERY_MAX_AGE;
+	return expiry > now ? expiry - now : 0;
+}

@@ -1,0 +1,143 @@
+// The presets, and the rules for sizes and pools.
+#include "media/preset.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct preset_step default_steps[] = {
+	{ .name = "square", .width = 160, .height = 160, .fit = PRESET_COVER },
+	{ .name = "w320", .width = 320, .fit = PRESET_INSIDE },
+	{ .name = "w640", .width = 640, .fit = PRESET_INSIDE },
+	{ .name = "w1280", .width = 1280, .fit = PRESET_INSIDE },
+	{ .name = "w2048", .width = 2048, .fit = PRESET_INSIDE },
+};
+static_assert(LENGTH_OF(default_steps) <= PRESET_STEPS_MAX, "a plan holds every step");
+
+static const struct preset_encoding default_encodings[] = {
+	{ .format = FORMAT_JPEG, .quality = 80, .required = true, .pool = PRESET_POOL_FAST },
+	{ .format = FORMAT_WEBP, .quality = 75, .effort = 4, .required = true, .pool = PRESET_POOL_FAST },
+	{ .format = FORMAT_AVIF, .quality = 50, .effort = 3, .required = false, .pool = PRESET_POOL_SLOW },
+};
+
+static const struct preset presets[] = {
+	{
+	        .name = PRESET_NAME_DEFAULT,
+	        .steps = default_steps,
+	        .step_count = LENGTH_OF(default_steps),
+	        .encodings = default_encodings,
+	        .encoding_count = LENGTH_OF(default_encodings),
+	},
+};
+
+const struct preset *preset_find(const char *name)
+{
+	if (name == NULL)
+		name = PRESET_NAME_DEFAULT;
+	for (size_t i = 0; i < LENGTH_OF(presets); i++)
+		if (strcmp(presets[i].name, name) == 0)
+			return &presets[i];
+	return NULL;
+}
+
+const struct preset_step *preset_find_step(const struct preset *preset, const char *name)
+{
+	for (size_t i = 0; i < preset->step_count; i++)
+		if (strcmp(preset->steps[i].name, name) == 0)
+			return &preset->steps[i];
+	return NULL;
+}
+
+// value * numerator / denominator, rounded half up, at least 1. All are below 2^31, so nothing overflows.
+static uint32_t scale_rounded(uint32_t value, uint32_t numerator, uint32_t denominator)
+{
+	uint64_t scaled = ((uint64_t)value * numerator * 2 + denominator) / ((uint64_t)denominator * 2);
+	return scaled < 1 ? 1 : (uint32_t)scaled;
+}
+
+static struct preset_size inside_size(uint32_t step_width, uint32_t width, uint32_t height)
+{
+	uint32_t inside_width = step_width < width ? step_width : width;
+	uint64_t exact_limit = (uint64_t)PRESET_MAX_SIDE * width;
+	// Compare before rounding down to 32 bits: a strip 1 pixel wide can be 2^31 tall.
+	if ((uint64_t)height * inside_width > exact_limit)
+		return (struct preset_size){ scale_rounded(width, PRESET_MAX_SIDE, height), PRESET_MAX_SIDE };
+	return (struct preset_size){ inside_width, scale_rounded(height, inside_width, width) };
+}
+
+static struct preset_size cover_size(const struct preset_step *step, uint32_t width, uint32_t height)
+{
+	if (width >= step->width && height >= step->height)
+		return (struct preset_size){ step->width, step->height };
+	// The direction in which the original falls short the most decides.
+	if ((uint64_t)width * step->height <= (uint64_t)height * step->width)
+		return (struct preset_size){ width, scale_rounded(step->height, width, step->width) };
+	return (struct preset_size){ scale_rounded(step->width, height, step->height), height };
+}
+
+struct preset_size preset_step_size(const struct preset_step *step, uint32_t width, uint32_t height)
+{
+	assert(width >= 1 && height >= 1 && width <= INT32_MAX && height <= INT32_MAX);
+	return step->fit == PRESET_COVER ? cover_size(step, width, height) : inside_size(step->width, width, height);
+}
+
+static bool is_planned(const struct preset_planned *plan, size_t count, struct preset_size size)
+{
+	for (size_t i = 0; i < count; i++)
+		if (plan[i].step->fit == PRESET_INSIDE && plan[i].size.width == size.width &&
+		    plan[i].size.height == size.height)
+			return true;
+	return false;
+}
+
+size_t preset_plan(const struct preset *preset, uint32_t width, uint32_t height,
+                   struct preset_planned ret_plan[PRESET_STEPS_MAX])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < preset->step_count; i++) {
+		const struct preset_step *step = &preset->steps[i];
+		struct preset_size size = preset_step_size(step, width, height);
+		if (step->fit == PRESET_INSIDE && is_planned(ret_plan, count, size))
+			continue;
+		ret_plan[count++] = (struct preset_planned){ step, size };
+	}
+	return count;
+}
+
+static const char *encoding_pool(const struct preset_encoding *encoding, enum media_kind kind)
+{
+	return kind == MEDIA_DOCUMENT ? PRESET_POOL_DOCUMENT : encoding->pool;
+}
+
+bool preset_pool_makes(const char *pool, enum media_kind kind, const struct preset_encoding *encoding)
+{
+	// The document profile opens only document loaders, and rendering a page twice to save bytes is no bargain.
+	if (kind == MEDIA_FILE || (kind == MEDIA_DOCUMENT && !encoding->required))
+		return false;
+	return strcmp(encoding_pool(encoding, kind), pool) == 0;
+}
+
+static void add_pool(struct preset_pool *pools, size_t *count, const char *name, bool required)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (strcmp(pools[i].name, name) == 0)
+			return;
+	assert(*count < PRESET_POOLS_MAX);
+	pools[(*count)++] = (struct preset_pool){ name, required };
+}
+
+size_t preset_pools(const struct preset *preset, enum media_kind kind, bool with_optional,
+                    struct preset_pool ret_pools[PRESET_POOLS_MAX])
+{
+	size_t count = 0;
+	if (kind == MEDIA_FILE)
+		return 0;
+	for (size_t i = 0; i < preset->encoding_count; i++)
+		if (preset->encodings[i].required)
+			add_pool(ret_pools, &count, encoding_pool(&preset->encodings[i], kind), true);
+	for (size_t i = 0; with_optional && kind != MEDIA_DOCUMENT && i < preset->encoding_count; i++)
+		if (!preset->encodings[i].required)
+			add_pool(ret_pools, &count, encoding_pool(&preset->encodings[i], kind), false);
+	return count;
+}

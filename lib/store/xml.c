@@ -1,0 +1,126 @@
+// S3's XML, on libxml2.
+#include "store/xml.h"
+
+#include <errno.h>
+#include <libxml/parser.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+
+enum rc xml_parse(const char *text, size_t length, const char *root, xmlDoc **ret_document, struct err *err)
+{
+	// S3 sends blanks ahead of slow answers to keep the connection alive; the XML declaration must come first.
+	while (length > 0 && strchr(" \t\r\n", *text) != NULL && *text != '\0') {
+		text++;
+		length--;
+	}
+	if (length > XML_BYTES_MAX)
+		return err_set(err, RC_LIMIT, "the store's answer is longer than %d bytes", XML_BYTES_MAX);
+	xmlDoc *document =
+	        xmlReadMemory(text, (int)length, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	if (document == NULL)
+		return err_set(err, RC_CORRUPT, "the store's answer is no well-formed XML");
+	const xmlNode *element = xmlDocGetRootElement(document);
+	bool fits = document->intSubset == NULL && element != NULL &&
+	            (root == NULL || strcmp((const char *)element->name, root) == 0);
+	if (!fits) {
+		xmlFreeDoc(document);
+		return err_set(err, RC_CORRUPT, "the store's answer is no %s document", root == NULL ? "plain" : root);
+	}
+	*ret_document = document;
+	return RC_OK;
+}
+
+void xml_free(xmlDoc **document)
+{
+	if (*document != NULL)
+		xmlFreeDoc(*document);
+	*document = NULL;
+}
+
+static xmlNode *find_element(xmlNode *node, const xmlChar *name)
+{
+	for (; node != NULL; node = node->next)
+		if (node->type == XML_ELEMENT_NODE && xmlStrEqual(node->name, name))
+			return node;
+	return NULL;
+}
+
+xmlNode *xml_child(const xmlNode *parent, const char *name)
+{
+	return parent == NULL ? NULL : find_element(parent->children, (const xmlChar *)name);
+}
+
+xmlNode *xml_next(const xmlNode *node)
+{
+	return find_element(node->next, node->name);
+}
+
+char *xml_child_text(const xmlNode *parent, const char *name)
+{
+	const xmlNode *child = xml_child(parent, name);
+	return child == NULL ? NULL : (char *)xmlNodeGetContent(child);
+}
+
+bool xml_child_copy(const xmlNode *parent, const char *name, char *ret_text, size_t size)
+{
+	char *text = xml_child_text(parent, name);
+	bool fits = text != NULL && strlen(text) < size;
+	if (fits)
+		memcpy(ret_text, text, strlen(text) + 1);
+	xmlFree(text);
+	return fits;
+}
+
+bool xml_child_number(const xmlNode *parent, const char *name, uint64_t *ret_number)
+{
+	char text[24];
+	if (!xml_child_copy(parent, name, text, sizeof text) || text[0] < '0' || text[0] > '9')
+		return false;
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (errno != 0 || *end != '\0')
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+bool xml_child_is_true(const xmlNode *parent, const char *name)
+{
+	char text[8];
+	return xml_child_copy(parent, name, text, sizeof text) && strcmp(text, "true") == 0;
+}
+
+void xml_append_escaped(struct buffer *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		switch (*text) {
+		case '&':
+			buffer_append_text(out, "&amp;");
+			break;
+		case '<':
+			buffer_append_text(out, "&lt;");
+			break;
+		case '>':
+			buffer_append_text(out, "&gt;");
+			break;
+		case '"':
+			buffer_append_text(out, "&quot;");
+			break;
+		case '\r': // a parser would make a line feed of it
+			buffer_append_text(out, "&#13;");
+			break;
+		default:
+			buffer_append_char(out, *text);
+		}
+	}
+}
+
+void xml_append_element(struct buffer *out, const char *name, const char *text)
+{
+	buffer_append_format(out, "<%s>", name);
+	xml_append_escaped(out, text);
+	buffer_append_format(out, "</%s>", name);
+}

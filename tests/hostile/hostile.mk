@@ -1,0 +1,25 @@
+# Tests that look into the transcoder's folder: the decoder's parts, its supervisor's side, hostile files and break-outs.
+WIRE_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/wire/*.c))
+CHILD_OBJECTS := $(addprefix $(BUILD)/obj/transcoder/,child.o child_run.o child_spawn.o) $(WIRE_OBJECTS)
+SANDBOX_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/decoder/sandbox*.c))
+RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o)
+SMALL_ARCHIVES := $(BUILD)/lib/media.a $(BUILD)/lib/base.a
+BREAKOUT := $(BUILD)/tests/hostile/breakout
+
+define LINK_TEST
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $(filter %.o %.a,$^) $(1) -ljansson $(LIBS_base) -lm
+endef
+
+$(BUILD)/tests/unit/test_wire: $(BUILD)/obj/tests/unit/test_wire.o $(WIRE_OBJECTS) $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka)
+$(BUILD)/tests/unit/test_thumbhash: $(BUILD)/obj/tests/unit/test_thumbhash.o $(BUILD)/obj/transcoder/decoder/thumbhash.o $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka)
+$(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/transcoder/decoder/icc.o $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka)
+$(BUILD)/tests/integration/test_decoder%: $(BUILD)/obj/tests/integration/test_decoder%.o $(RIG_OBJECTS) $(CHILD_OBJECTS) $(SMALL_ARCHIVES) \
+		| $(BUILD)/bin/safelight-decoder $(BREAKOUT)
+	$(call LINK_TEST,-lcmocka -lturbojpeg -lwebp -lz)
+$(BREAKOUT): $(BUILD)/obj/tests/hostile/breakout.o $(SANDBOX_OBJECTS) $(WIRE_OBJECTS) $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lseccomp)

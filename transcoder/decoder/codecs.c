@@ -1,0 +1,118 @@
+// Which parts of libvips run, and how.
+#include "transcoder/decoder/codecs.h"
+
+#include <dlfcn.h>
+#include <gmodule.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <vips/vips.h>
+
+#include "transcoder/decoder/picture.h"
+
+// Logging opens the time zone's file for its time stamps, which the sandbox forbids; what matters comes back as an
+// error. What is fatal to GLib is an allocation that failed.
+static void drop_log(const char *domain, GLogLevelFlags level, const char *text, void *data)
+{
+	(void)domain;
+	(void)text;
+	(void)data;
+	if ((level & G_LOG_FLAG_FATAL) != 0)
+		_exit(WIRE_EXIT_MEMORY);
+}
+
+static GLogWriterOutput drop_structured_log(GLogLevelFlags level, const GLogField *fields, size_t count, void *data)
+{
+	(void)level;
+	(void)fields;
+	(void)count;
+	(void)data;
+	return G_LOG_WRITER_HANDLED;
+}
+
+// libvips loads every plugin it finds (ImageMagick, PDF, OpenSlide, JPEG XL, HEIF on Debian). Point it to a folder that
+// is not there, and load the one we want ourselves. Where HEIF is built in, there is nothing to load.
+static bool load_heif(struct failure *failure)
+{
+	typedef const char *check_init_function(GModule * module);
+	check_init_function *check_init;
+	char path[4096];
+	Dl_info library;
+	void *plugin;
+	const char *slash;
+
+	if (g_type_from_name("VipsForeignLoadHeif") != 0)
+		return true;
+	if (dladdr((void *)vips_init, &library) == 0 || library.dli_fname == NULL ||
+	    (slash = strrchr(library.dli_fname, '/')) == NULL)
+		return failure_set(failure, REASON_INTERNAL, "cannot tell where libvips lies");
+	(void)snprintf(path, sizeof(path), "%.*s/vips-modules-%d.%d/vips-heif.so", (int)(slash - library.dli_fname),
+	               library.dli_fname, VIPS_MAJOR_VERSION, VIPS_MINOR_VERSION);
+	plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL); // never closed: its types stay registered
+	if (plugin == NULL)
+		return failure_set(failure, REASON_INTERNAL, "no HEIF plugin: %s", dlerror());
+	check_init = (check_init_function *)dlsym(plugin, "g_module_check_init");
+	if (check_init == NULL || check_init(NULL) != NULL || g_type_from_name("VipsForeignLoadHeif") == 0)
+		return failure_set(failure, REASON_INTERNAL, "the HEIF plugin does not start");
+	return true;
+}
+
+// Trust nothing that libvips's authors do not fuzz, then nothing of that kind but the few classes that the profile
+// needs.
+static void allow_only(const char *kind, const char *const *classes, size_t count)
+{
+	vips_block_untrusted_set(TRUE);
+	vips_operation_block_set(kind, TRUE);
+	for (size_t i = 0; i < count; i++)
+		vips_operation_block_set(classes[i], FALSE);
+}
+
+void codecs_block_savers(void)
+{
+	static const char *const allowed[] = { "VipsForeignSaveJpeg", "VipsForeignSaveWebp", "VipsForeignSaveHeif" };
+
+	allow_only("VipsForeignSave", allowed, sizeof(allowed) / sizeof(allowed[0]));
+}
+
+static void block_loaders(void)
+{
+	static const char *const allowed[] = {
+		"VipsForeignLoadJpeg",  "VipsForeignLoadPng",  "VipsForeignLoadWebp",
+		"VipsForeignLoadNsgif", "VipsForeignLoadHeif", "VipsForeignLoadTiff",
+	};
+
+	allow_only("VipsForeignLoad", allowed, sizeof(allowed) / sizeof(allowed[0]));
+}
+
+bool codecs_start(struct failure *failure)
+{
+	(void)g_log_set_default_handler(drop_log, NULL);
+	g_log_set_writer_func(drop_structured_log, NULL, NULL);
+	// One heap for all threads. glibc's further ones take 64 MiB of address space each, and reading a system file
+	// when they shrink (which the sandbox would punish); with one worker at a time nobody waits for the lock.
+	(void)mallopt(M_ARENA_MAX, 1);
+	if (setenv("VIPSHOME", "/nonexistent", 1) != 0)
+		return failure_set(failure, REASON_INTERNAL, "no memory");
+	// Pictures that must be had whole stay in memory (the address space bounds them): there is no disc in here.
+	if (setenv("VIPS_DISC_THRESHOLD", "1000g", 1) != 0)
+		return failure_set(failure, REASON_INTERNAL, "no memory");
+	if (VIPS_INIT("safelight-decoder") != 0)
+		return picture_failed(failure, "start of libvips");
+	if (!load_heif(failure))
+		return false;
+	// No picture comes twice, so the cache would only keep memory (and one owner's bytes) alive.
+	vips_cache_set_max(0);
+	vips_cache_set_max_mem(0);
+	vips_cache_set_max_files(0);
+	// One child a core: more threads would only fight.
+	vips_concurrency_set(1);
+	block_loaders();
+	return true;
+}
+
+void codecs_text(char *ret_text, size_t size)
+{
+	(void)snprintf(ret_text, size, "vips %s", vips_version_string());
+}

@@ -1,0 +1,115 @@
+// safelight-decoder: turns one hostile picture after the other into variants, inside a sandbox, for the transcoder that
+// started it.
+//
+// usage: safelight-decoder PROFILE UID MEMORY_BYTES FILE_BYTES NAMESPACES
+// with the transcoder's socket as descriptor 3; nobody else can use it. It holds no credentials, reads no files and no
+// environment: parse, warm up, close the box, serve.
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "transcoder/decoder/codecs.h"
+#include "transcoder/decoder/sandbox.h"
+#include "transcoder/decoder/serve.h"
+#include "transcoder/wire/channel.h"
+
+#define SOCKET 3
+#define SEND_MS 10000
+
+static bool parse_number(const char *text, uint64_t most, uint64_t *ret_value)
+{
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > most)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static bool parse_arguments(int count, char **arguments, struct sandbox_options *ret_options)
+{
+	uint64_t uid, memory_bytes, file_bytes, namespaces;
+
+	if (count != 6 || strcmp(arguments[1], "photo") != 0)
+		return false;
+	if (!parse_number(arguments[2], UINT32_MAX - 1, &uid) ||
+	    !parse_number(arguments[3], INT64_MAX, &memory_bytes) ||
+	    !parse_number(arguments[4], INT64_MAX, &file_bytes) || !parse_number(arguments[5], 1, &namespaces))
+		return false;
+	*ret_options = (struct sandbox_options){ .uid = (uint32_t)uid,
+		                                 .memory_bytes = memory_bytes,
+		                                 .file_bytes = file_bytes,
+		                                 .namespaces = namespaces == 1 };
+	return true;
+}
+
+// Tell the supervisor why we never got ready.
+static int give_up(enum media_reason reason, const char *detail)
+{
+	struct wire_message message = { .type = WIRE_FAILED, .body.failed.reason = reason };
+
+	(void)snprintf(message.body.failed.detail, sizeof(message.body.failed.detail), "%s", detail);
+	if (channel_send(SOCKET, &message, -1, deadline_after_ms(SEND_MS), NULL) != RC_OK)
+		return WIRE_EXIT_UNHEARD;
+	return WIRE_EXIT_FAILED;
+}
+
+// The supervisor gives each job its CPU time (RLIMIT_CPU). A handler, because the first process of a namespace would
+// not die of the signal's default.
+static void on_cpu_limit(int number)
+{
+	(void)number;
+	_exit(WIRE_EXIT_CPU);
+}
+
+static bool watch_cpu_limit(void)
+{
+	struct sigaction action = { .sa_handler = on_cpu_limit };
+
+	return sigaction(SIGXCPU, &action, NULL) == 0;
+}
+
+static bool send_ready(const struct sandbox_report *report, int64_t started_us)
+{
+	struct wire_message message = { .type = WIRE_READY };
+	struct wire_ready *ready = &message.body.ready;
+
+	ready->layers = report->layers;
+	ready->landlock_abi = report->landlock_abi;
+	ready->warm_up_ms = (uint32_t)((clock_monotonic_us() - started_us) / 1000);
+	codecs_text(ready->codecs, sizeof(ready->codecs));
+	return channel_send(SOCKET, &message, -1, deadline_after_ms(SEND_MS), NULL) == RC_OK;
+}
+
+int main(int argument_count, char **arguments)
+{
+	struct sandbox_options options;
+	struct sandbox_report report;
+	struct failure failure = { 0 };
+	struct err err = { 0 };
+	int64_t started_us = clock_monotonic_us();
+
+	if (!parse_arguments(argument_count, arguments, &options)) {
+		(void)fputs("safelight-decoder is started by safelight-transcoder only\n", stderr);
+		return WIRE_EXIT_FAILED;
+	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); // until sandbox_close sets it again
+	if (!watch_cpu_limit())
+		return give_up(REASON_INTERNAL, "sigaction");
+	if (!codecs_start(&failure) || !codecs_warm_up(&failure))
+		return give_up(failure.reason, failure.detail);
+	if (sandbox_close(&options, SOCKET, &report, &err) != RC_OK)
+		return give_up(REASON_INTERNAL, err.text);
+	if (!send_ready(&report, started_us))
+		return WIRE_EXIT_FAILED;
+	return serve_jobs(SOCKET) == RC_UNAVAILABLE ? WIRE_EXIT_DONE : WIRE_EXIT_FAILED;
+}

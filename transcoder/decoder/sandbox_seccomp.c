@@ -1,0 +1,119 @@
+// The system calls that decoding needs, and no other: anything else kills the process at once (SIGSYS).
+//
+// Derived from strace over the development photos and every codec; tests/integration/test_decoder.c keeps it honest in
+// both directions (all codecs run inside it, and a break-out dies of it).
+#include "transcoder/decoder/sandbox_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+// What glibc's pthread_create asks of clone: a thread of this process and nothing else.
+#define THREAD_FLAGS                                                                                       \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
+	 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+// Harmless with any arguments.
+static const int free_calls[] = {
+	// memory
+	SCMP_SYS(brk),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(membarrier),
+	// what is already open, and memory files
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(lseek),
+	SCMP_SYS(fstat),
+	SCMP_SYS(close),
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	// threads
+	SCMP_SYS(futex),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	// signals to ourselves, time, chance
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(getrusage),
+	SCMP_SYS(sysinfo),
+};
+
+// Call where one argument must be as said.
+struct narrow_call {
+	int number;
+	struct scmp_arg_cmp condition;
+};
+
+static bool allow_narrow(scmp_filter_ctx filter, int socket)
+{
+	const struct narrow_call calls[] = {
+		// No executable memory beyond what the vector compiler (orc) mapped in the warm-up.
+		{ SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
+		{ SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
+		{ SCMP_SYS(sendmsg), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)socket) },
+		{ SCMP_SYS(recvmsg), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)socket) },
+		{ SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS) },
+		{ SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS) },
+		{ SCMP_SYS(clone), SCMP_A0(SCMP_CMP_EQ, THREAD_FLAGS) },
+		{ SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()) }, // abort()
+		{ SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME) },
+		{ SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0) }, // read only
+		// fstat of newer glibc. The path must be empty for it to mean the descriptor; others lead into an empty
+		// root.
+		{ SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH) },
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, calls[i].number, 1, &calls[i].condition) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool fill_filter(scmp_filter_ctx filter, int socket)
+{
+	if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(free_calls) / sizeof(free_calls[0]); i++) {
+		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, free_calls[i], 0) != 0)
+			return false;
+	}
+	// clone3 hides its flags behind a pointer; glibc falls back to clone, whose flags can be seen.
+	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) != 0)
+		return false;
+	return allow_narrow(filter, socket);
+}
+
+bool sandbox_allow_calls(int socket)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	bool loaded;
+
+	if (filter == NULL)
+		return false;
+	loaded = fill_filter(filter, socket) && seccomp_load(filter) == 0;
+	seccomp_release(filter);
+	return loaded;
+}

@@ -1,0 +1,8 @@
+// Taking jobs from the supervisor's socket and answering them, one at a time, until it is gone.
+#pragma once
+
+#include "base/error.h"
+
+// Returns RC_UNAVAILABLE when the supervisor has closed its end, another code when its messages make no sense. A job
+// that fails is answered and not an error.
+enum rc serve_jobs(int socket);

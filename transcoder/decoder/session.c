@@ -1,0 +1,74 @@
+// A job from its bytes to its last variant.
+#include "transcoder/decoder/session.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "transcoder/decoder/picture.h"
+#include "transcoder/decoder/placeholder.h"
+
+static const struct decode_path *const paths[] = { &decode_path_general };
+
+bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length, const struct sink *sink,
+                 struct wire_done *ret_times, struct failure *ret_failure)
+{
+	struct session session = { .job = job, .sink = sink, .started_us = clock_monotonic_us() };
+	bool done = source_open(bytes, length, &job->limits, &session.source, &session.failure);
+
+	for (size_t i = 0; done && i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (i == 0)
+			session.plan_count = wire_plan(job, session.source.upright_width, session.source.upright_height,
+			                               session.plan);
+		if (paths[i]->accepts(&session)) {
+			done = paths[i]->run(&session);
+			break;
+		}
+	}
+	if (!done) {
+		*ret_failure = session.failure;
+		return false;
+	}
+	session.times.total_us = (uint64_t)(clock_monotonic_us() - session.started_us);
+	session.times.decode_us = session.times.total_us - session.times.encode_us;
+	*ret_times = session.times;
+	return true;
+}
+
+bool session_deliver(struct session *session, const struct wire_planned *planned, const struct wire_encoding *encoding,
+                     VipsImage *image)
+{
+	struct wire_variant variant = { .format = encoding->format };
+	int64_t before = clock_monotonic_us();
+	void *bytes = NULL;
+	size_t length = 0;
+	bool sent;
+
+	memcpy(variant.name, planned->step->name, sizeof(variant.name));
+	if (!picture_encode(image, encoding, session->job->limits.max_output_bytes, &bytes, &length, &session->failure))
+		return false;
+	session->times.encode_us += (uint64_t)(clock_monotonic_us() - before);
+	variant.width = planned->size.width;
+	variant.height = planned->size.height;
+	variant.bytes = length;
+	sent = session->sink->variant(session->sink->context, &variant, bytes, &session->failure);
+	g_free(bytes);
+	return sent;
+}
+
+bool session_deliver_facts(struct session *session, VipsImage *image)
+{
+	const struct source *source = &session->source;
+	struct wire_facts facts = {
+		.width = source->upright_width,
+		.height = source->upright_height,
+		.frames = source->frames,
+		.pages = source->pages,
+		.orientation = source->orientation,
+		.has_alpha = source->has_alpha,
+		.source = source->format,
+	};
+
+	if (!placeholder_make(image, &facts, &session->failure))
+		return false;
+	return session->sink->facts(session->sink->context, &facts, &session->failure);
+}

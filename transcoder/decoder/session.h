@@ -1,0 +1,52 @@
+// One job in hand: what was asked, what was found, where results go, and how long it took.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <vips/vips.h>
+
+#include "transcoder/decoder/failure.h"
+#include "transcoder/decoder/source.h"
+#include "transcoder/wire/wire.h"
+
+// Where results go: the supervisor's socket, or nowhere in the warm-up. False (with failure filled) ends the job.
+struct sink {
+	void *context;
+	bool (*facts)(void *context, const struct wire_facts *facts, struct failure *failure);
+	// bytes are borrowed.
+	bool (*variant)(void *context, const struct wire_variant *variant, const void *bytes, struct failure *failure);
+};
+
+struct session {
+	const struct wire_job *job;
+	struct source source;
+	const struct sink *sink;
+	struct wire_planned plan[WIRE_STEPS];
+	size_t plan_count;
+	int64_t started_us;
+	struct wire_done times;
+	struct failure failure;
+};
+
+// One way from source to variants. The first path that accepts a job runs it; the general path accepts all.
+struct decode_path {
+	const char *name;
+	bool (*accepts)(const struct session *session);
+	// Facts first, then every planned variant in every encoding. False: session->failure says why.
+	bool (*run)(struct session *session);
+};
+
+// Everything libvips can open: any colours, alpha, orientation, size.
+extern const struct decode_path decode_path_general;
+
+// Do a whole job on bytes. True: all was delivered and ret_times is written. False: ret_failure says why.
+bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length, const struct sink *sink,
+                 struct wire_done *ret_times, struct failure *ret_failure);
+
+// For paths: encode a held upright sRGB picture of one planned step in one encoding and deliver it.
+bool session_deliver(struct session *session, const struct wire_planned *planned, const struct wire_encoding *encoding,
+                     VipsImage *image);
+
+// For paths: make the facts from a held upright sRGB picture of any size, and deliver them.
+bool session_deliver_facts(struct session *session, VipsImage *image);

@@ -1,0 +1,207 @@
+// Formats, loaders and limits of the photo profile.
+#include "transcoder/decoder/source.h"
+
+#include <string.h>
+
+#include "transcoder/decoder/picture.h"
+
+// ---- first bytes ----
+
+struct magic {
+	size_t offset;
+	size_t length;
+	const char *bytes;
+	enum media_format format;
+};
+
+static const struct magic magics[] = {
+	{ 0, 3, "\xff\xd8\xff", FORMAT_JPEG }, { 0, 8, "\x89PNG\r\n\x1a\n", FORMAT_PNG },
+	{ 8, 4, "WEBP", FORMAT_WEBP },         { 0, 6, "GIF87a", FORMAT_GIF },
+	{ 0, 6, "GIF89a", FORMAT_GIF },        { 0, 4, "II*\0", FORMAT_TIFF },
+	{ 0, 4, "MM\0*", FORMAT_TIFF },        { 0, 4, "II+\0", FORMAT_TIFF }, // BigTIFF
+	{ 0, 4, "MM\0+", FORMAT_TIFF },        { 4, 8, "ftypavif", FORMAT_AVIF },
+	{ 4, 8, "ftypavis", FORMAT_AVIF },     { 4, 8, "ftypheic", FORMAT_HEIF },
+	{ 4, 8, "ftypheix", FORMAT_HEIF },     { 4, 8, "ftypheim", FORMAT_HEIF },
+	{ 4, 8, "ftypheis", FORMAT_HEIF },     { 4, 8, "ftyphevc", FORMAT_HEIF },
+	{ 4, 8, "ftyphevx", FORMAT_HEIF },     { 4, 8, "ftypmif1", FORMAT_HEIF },
+	{ 4, 8, "ftypmsf1", FORMAT_HEIF },
+};
+
+enum media_format source_sniff(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+		const struct magic *magic = &magics[i];
+
+		if (length < magic->offset + magic->length ||
+		    memcmp(bytes + magic->offset, magic->bytes, magic->length) != 0)
+			continue;
+		if (magic->format == FORMAT_WEBP && memcmp(bytes, "RIFF", 4) != 0)
+			continue;
+		return magic->format;
+	}
+	return FORMAT_NONE;
+}
+
+// ---- loaders ----
+
+// fail_on error: missing bytes fail, a codec's mere warnings (many phones' files earn some) do not. Never `unlimited`.
+#define LOAD_OPTIONS "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR
+
+static int load_jpeg(const struct source *source, int shrink, VipsImage **ret_image)
+{
+	return vips_jpegload_buffer((void *)source->bytes, source->length, ret_image, "shrink", shrink, LOAD_OPTIONS,
+	                            NULL);
+}
+
+static int load_png(const struct source *source, int shrink, VipsImage **ret_image)
+{
+	(void)shrink;
+	return vips_pngload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
+}
+
+static int load_webp(const struct source *source, int shrink, VipsImage **ret_image)
+{
+	(void)shrink;
+	return vips_webpload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
+}
+
+static int load_gif(const struct source *source, int shrink, VipsImage **ret_image)
+{
+	(void)shrink;
+	return vips_gifload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
+}
+
+static int load_tiff(const struct source *source, int shrink, VipsImage **ret_image)
+{
+	(void)shrink;
+	return vips_tiffload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
+}
+
+static int load_heif(const struct source *source, int shrink, VipsImage **ret_image)
+{
+	(void)shrink;
+	return vips_heifload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
+}
+
+typedef int load_function(const struct source *source, int shrink, VipsImage **ret_image);
+
+static load_function *const loaders[MEDIA_FORMAT_COUNT] = {
+	[FORMAT_JPEG] = load_jpeg, [FORMAT_PNG] = load_png,   [FORMAT_WEBP] = load_webp, [FORMAT_GIF] = load_gif,
+	[FORMAT_TIFF] = load_tiff, [FORMAT_HEIF] = load_heif, [FORMAT_AVIF] = load_heif,
+};
+
+bool source_decode(const struct source *source, int shrink, VipsImage **ret_image, struct failure *failure)
+{
+	if (loaders[source->format](source, shrink, ret_image) != 0)
+		return picture_failed(failure, "decode");
+	return true;
+}
+
+int source_shrink(const struct source *source, uint32_t width, uint32_t height)
+{
+	int shrink = 1;
+
+	if (source->format != FORMAT_JPEG)
+		return 1;
+	while (shrink < 8 && source->width / (2 * (uint32_t)shrink) >= width &&
+	       source->height / (2 * (uint32_t)shrink) >= height)
+		shrink *= 2;
+	return shrink;
+}
+
+// ---- header ----
+
+static uint32_t get_big_endian(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+// Frames of an animated PNG: the acTL chunk, which must stand before the first IDAT. libvips shows the first frame only
+// and does not tell.
+static uint32_t count_png_frames(const uint8_t *bytes, size_t length)
+{
+	for (size_t at = 8; at + 12 <= length;) {
+		size_t chunk = get_big_endian(bytes + at);
+
+		if (memcmp(bytes + at + 4, "IDAT", 4) == 0)
+			break;
+		if (memcmp(bytes + at + 4, "acTL", 4) == 0)
+			return get_big_endian(bytes + at + 8);
+		if (chunk > length - at - 12)
+			break;
+		at += 12 + chunk;
+	}
+	return 1;
+}
+
+static uint32_t at_least_one(int64_t value)
+{
+	return value < 1 ? 1 : (uint32_t)value;
+}
+
+static void read_header(VipsImage *image, struct source *source)
+{
+	const char *compression;
+	int pages = 1;
+
+	source->width = (uint32_t)vips_image_get_width(image);
+	source->height = (uint32_t)vips_image_get_height(image);
+	source->orientation = (unsigned)vips_image_get_orientation(image);
+	if (source->orientation < 1 || source->orientation > 8)
+		source->orientation = 1;
+	source->upright_width = source->orientation >= 5 ? source->height : source->width;
+	source->upright_height = source->orientation >= 5 ? source->width : source->height;
+	source->has_alpha = vips_image_hasalpha(image);
+	source->frames = source->pages = 1;
+	// The number itself: vips_image_get_n_pages answers 1 for more than 10,000.
+	if (vips_image_get_typeof(image, VIPS_META_N_PAGES) != 0 &&
+	    vips_image_get_int(image, VIPS_META_N_PAGES, &pages) == 0) {
+		if (source->format == FORMAT_GIF || source->format == FORMAT_WEBP)
+			source->frames = at_least_one(pages);
+		else
+			source->pages = at_least_one(pages);
+	}
+	if (source->format == FORMAT_PNG)
+		source->frames = at_least_one(count_png_frames(source->bytes, source->length));
+	if (source->format == FORMAT_HEIF && vips_image_get_typeof(image, "heif-compression") != 0 &&
+	    vips_image_get_string(image, "heif-compression", &compression) == 0 && strcmp(compression, "av1") == 0)
+		source->format = FORMAT_AVIF;
+	vips_error_clear();
+}
+
+static bool check_limits(const struct source *source, const struct wire_limits *limits, struct failure *failure)
+{
+	uint32_t longest = source->width > source->height ? source->width : source->height;
+
+	if ((uint64_t)source->width * source->height > limits->max_pixels)
+		return failure_set(failure, REASON_TOO_MANY_PIXELS, "%u x %u pixels, at most %llu are allowed",
+		                   source->width, source->height, (unsigned long long)limits->max_pixels);
+	if (longest > limits->max_side)
+		return failure_set(failure, REASON_TOO_LARGE_SIDE, "%u pixels on a side, at most %u are allowed",
+		                   longest, limits->max_side);
+	if (source->frames > limits->max_frames)
+		return failure_set(failure, REASON_TOO_MANY_FRAMES, "%u frames, at most %u are allowed", source->frames,
+		                   limits->max_frames);
+	if (source->pages > limits->max_frames)
+		return failure_set(failure, REASON_TOO_MANY_PAGES, "%u pages, at most %u are allowed", source->pages,
+		                   limits->max_frames);
+	return true;
+}
+
+bool source_open(const uint8_t *bytes, size_t length, const struct wire_limits *limits, struct source *ret_source,
+                 struct failure *failure)
+{
+	struct source source = { .bytes = bytes, .length = length, .format = source_sniff(bytes, length) };
+	CLEANUP(picture_unref) VipsImage *image = NULL;
+
+	if (source.format == FORMAT_NONE)
+		return failure_set(failure, REASON_UNSUPPORTED_TYPE,
+		                   "the first bytes are not those of a picture we open");
+	if (loaders[source.format](&source, 1, &image) != 0)
+		return picture_failed(failure, "header");
+	read_header(image, &source);
+	if (!check_limits(&source, limits, failure))
+		return false;
+	*ret_source = source;
+	return true;
+}

@@ -1,0 +1,43 @@
+// The uploaded file: what it is by its first bytes, what its header says, and how to decode it.
+//
+// The format is decided here, by our own list, and the one loader for it is called by name: libvips never gets to ask
+// its other loaders whether they would like the bytes.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <vips/vips.h>
+
+#include "media/format.h"
+#include "transcoder/decoder/failure.h"
+#include "transcoder/wire/wire.h"
+
+struct source {
+	const uint8_t *bytes; // borrowed
+	size_t length;
+	enum media_format format;
+	uint32_t width, height; // as stored, before orientation
+	uint32_t upright_width, upright_height;
+	unsigned orientation; // EXIF 1..8
+	uint32_t frames;      // of an animation
+	uint32_t pages;       // of a TIFF or HEIF
+	bool has_alpha;
+};
+
+// The format by the first bytes; FORMAT_NONE: not one that the photo profile opens. HEIF and AVIF may be told apart
+// only later.
+enum media_format source_sniff(const uint8_t *bytes, size_t length);
+
+// Read the header and hold it against the limits; no pixel is decoded. False (failure says why): unsupported_type,
+// too_many_…, too_large_side, truncated, decode_failed.
+bool source_open(const uint8_t *bytes, size_t length, const struct wire_limits *limits, struct source *ret_source,
+                 struct failure *failure);
+
+// The largest of the loader's shrink factors (1, 2, 4, 8) with which the stored picture is still at least width x
+// height; 1 for formats that cannot decode smaller.
+int source_shrink(const struct source *source, uint32_t width, uint32_t height);
+
+// The first frame or page as a lazy picture to be read once from top to bottom, not rotated; the caller unrefs it.
+// Bytes that are missing fail while it is read.
+bool source_decode(const struct source *source, int shrink, VipsImage **ret_image, struct failure *failure);

@@ -1,0 +1,174 @@
+// The warm-up: the real job code on small pictures of every format and colour space, with results thrown away.
+#include <stdlib.h>
+#include <string.h>
+#include <vips/vips.h>
+
+#include "transcoder/decoder/codecs.h"
+#include "transcoder/decoder/picture.h"
+#include "transcoder/decoder/session.h"
+
+#define SIDE 96
+#define RESIZES_AT_ONCE 40
+
+static bool drop_facts(void *context, const struct wire_facts *facts, struct failure *failure)
+{
+	(void)context;
+	(void)facts;
+	(void)failure;
+	return true;
+}
+
+static bool drop_variant(void *context, const struct wire_variant *variant, const void *bytes, struct failure *failure)
+{
+	(void)context;
+	(void)variant;
+	(void)bytes;
+	(void)failure;
+	return true;
+}
+
+static const struct sink nowhere = { .facts = drop_facts, .variant = drop_variant };
+
+// Small sizes. The encodings are set for each sample.
+static const struct wire_job small_job = {
+	.limits = { .max_pixels = 1000000, .max_side = 1000, .max_frames = 10, .max_output_bytes = 1000000 },
+	.preview_first = true,
+	.step_count = 2,
+	.steps = { { .name = "square", .width = 16, .height = 16, .fit = PRESET_COVER },
+	           { .name = "inside", .width = 41, .fit = PRESET_INSIDE } },
+};
+
+static const struct wire_encoding encodings[] = {
+	{ .format = FORMAT_JPEG, .quality = 80 },
+	{ .format = FORMAT_WEBP, .quality = 75, .effort = 4 },
+	{ .format = FORMAT_AVIF, .quality = 50, .effort = 1 },
+};
+
+// A picture with some structure: nothing is flat, so no codec takes a short cut.
+static VipsImage *make_sample(int bands)
+{
+	uint8_t pixels[SIDE * (SIDE - 13) * 4];
+	size_t length = (size_t)(SIDE * (SIDE - 13) * bands);
+
+	for (size_t i = 0; i < length; i++)
+		pixels[i] = (uint8_t)(i * i / 97 + i % 251);
+	return vips_image_new_from_memory_copy(pixels, length, SIDE, SIDE - 13, bands, VIPS_FORMAT_UCHAR);
+}
+
+typedef int save_function(VipsImage *image, void **ret_bytes, size_t *ret_length);
+
+static int save_jpeg(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	return vips_jpegsave_buffer(image, ret_bytes, ret_length, NULL);
+}
+
+// Progressive, turned, with a foreign profile.
+static int save_odd_jpeg(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	CLEANUP(picture_unref) VipsImage *tagged = NULL;
+
+	if (vips_icc_transform(image, &tagged, "p3", "input_profile", "srgb", NULL) != 0)
+		return -1;
+	vips_image_set_int(tagged, VIPS_META_ORIENTATION, 6);
+	return vips_jpegsave_buffer(tagged, ret_bytes, ret_length, "interlace", TRUE, NULL);
+}
+
+static int save_png(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	return vips_pngsave_buffer(image, ret_bytes, ret_length, "interlace", TRUE, NULL);
+}
+
+static int save_gif(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	return vips_gifsave_buffer(image, ret_bytes, ret_length, "effort", 1, NULL);
+}
+
+static int save_tiff(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	return vips_tiffsave_buffer(image, ret_bytes, ret_length, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_LZW,
+	                            NULL);
+}
+
+static int save_webp(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	return vips_webpsave_buffer(image, ret_bytes, ret_length, "effort", 0, NULL);
+}
+
+static int save_avif(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	return vips_heifsave_buffer(image, ret_bytes, ret_length, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1,
+	                            "effort", 0, NULL);
+}
+
+static const struct {
+	const char *name;
+	save_function *save;
+	int bands;
+	unsigned encodings; // how many of the encodings are made of it
+} samples[] = {
+	{ "jpeg", save_jpeg, 3, 2 }, { "odd jpeg", save_odd_jpeg, 3, 1 }, { "grey jpeg", save_jpeg, 1, 1 },
+	{ "png", save_png, 4, 3 },   { "gif", save_gif, 4, 1 },           { "tiff", save_tiff, 3, 1 },
+	{ "webp", save_webp, 4, 1 }, { "avif", save_avif, 3, 1 },
+};
+
+#define SAMPLES (sizeof(samples) / sizeof(samples[0]))
+
+static bool make_file(size_t index, GBytes **ret_file, struct failure *failure)
+{
+	CLEANUP(picture_unref) VipsImage *image = make_sample(samples[index].bands);
+	void *bytes = NULL;
+	size_t length = 0;
+
+	if (image == NULL || samples[index].save(image, &bytes, &length) != 0)
+		return picture_failed(failure, samples[index].name);
+	*ret_file = g_bytes_new_take(bytes, length);
+	return true;
+}
+
+static bool run_file(size_t index, GBytes *file, struct failure *failure)
+{
+	struct wire_job job = small_job;
+	struct wire_done times;
+	size_t length = 0;
+	const void *bytes = g_bytes_get_data(file, &length);
+	struct failure cause = { 0 };
+
+	job.encoding_count = samples[index].encodings;
+	memcpy(job.encodings, encodings, sizeof(encodings));
+	if (session_run(&job, bytes, length, &nowhere, &times, &cause))
+		return true;
+	return failure_set(failure, cause.reason, "warm-up of %s: %.120s", samples[index].name, cause.detail);
+}
+
+// libvips compiles a resize for its factor (orc), into executable memory that cannot be had once the sandbox is closed.
+// Compiling many at once makes orc get plenty; afterwards it is free for the jobs, which need few at a time.
+static bool reserve_code(struct failure *failure)
+{
+	VipsImage *lazy[RESIZES_AT_ONCE] = { NULL };
+	CLEANUP(picture_unref) VipsImage *image = make_sample(3);
+	bool done = image != NULL;
+
+	for (size_t i = 0; done && i < RESIZES_AT_ONCE; i++) {
+		lazy[i] = g_object_ref(image);
+		done = picture_resize(&lazy[i], 10 + (uint32_t)i, 11 + (uint32_t)i, failure);
+	}
+	for (size_t i = 0; i < RESIZES_AT_ONCE; i++)
+		g_clear_object(&lazy[i]);
+	return done || picture_failed(failure, "compile");
+}
+
+bool codecs_warm_up(struct failure *failure)
+{
+	GBytes *files[SAMPLES] = { NULL };
+	bool done = true;
+
+	for (size_t i = 0; done && i < SAMPLES; i++)
+		done = make_file(i, &files[i], failure);
+	codecs_block_savers();
+	done = done && reserve_code(failure);
+	for (size_t i = 0; done && i < SAMPLES; i++)
+		done = run_file(i, files[i], failure);
+	for (size_t i = 0; i < SAMPLES; i++)
+		g_clear_pointer(&files[i], g_bytes_unref);
+	return done;
+}
