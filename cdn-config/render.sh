@@ -57,6 +57,8 @@ declare -A DEFAULTS=(
     [store.public_endpoint]=http://127.0.0.1:8084
     [store.region]=default
     [store.media_bucket]=safelight-media
+    [store.originals_bucket]=safelight-originals
+    [cdn.public_url]=http://127.0.0.1:8080
     [ingest.listen]=127.0.0.1:8081
     [api.listen]=127.0.0.1:8082
     [edge.listen]=127.0.0.1:8080
@@ -195,6 +197,54 @@ gallery_location() {
 LOCATION
 }
 
+# Presigned uploads through the edge, when [store] public_endpoint is the edge itself: bytes and headers pass through as
+# they are (the Host is signed). Preflights are answered here, because some stores (Ceph RGW before Quincy) check the
+# signature of a presigned URL's preflight, which cannot carry the signed headers, and refuse it.
+upload_map() {
+    [ "$PUBLIC_ENDPOINT" = "$CDN_PUBLIC_URL" ] || return 0
+    local origins origin
+    printf '\tmap $http_origin $safelight_upload_origin {\n\t\tdefault "";\n'
+    IFS=', ' read -ra origins <<<"$CORS_ORIGINS"
+    for origin in "${origins[@]}"; do
+        [[ $origin =~ ^$URL$ ]] || die "[store] cors_origins: not an origin: $origin"
+        printf '\t\t"%s" $http_origin;\n' "${origin%/}"
+    done
+    printf '\t}\n'
+}
+
+upload_location() {
+    [ "$PUBLIC_ENDPOINT" = "$CDN_PUBLIC_URL" ] || return 0
+    cat <<LOCATION
+		# ---- presigned uploads
+
+		location ^~ /$ORIGINALS_BUCKET/ {
+			if (\$request_method = OPTIONS) {
+				rewrite ^ /.preflight last;
+			}
+			limit_except PUT POST {
+				deny all;
+			}
+			client_max_body_size 0;
+			proxy_request_buffering off;
+			proxy_send_timeout 120s;
+			proxy_read_timeout 120s;
+			proxy_pass $STORE_SCHEME://safelight_store;
+		}
+		location = /.preflight {
+			internal;
+			if (\$safelight_upload_origin = "") {
+				return 403;
+			}
+			add_header Access-Control-Allow-Origin \$safelight_upload_origin always;
+			add_header Access-Control-Allow-Methods "PUT, POST" always;
+			add_header Access-Control-Allow-Headers \$http_access_control_request_headers always;
+			add_header Access-Control-Max-Age 3600 always;
+			add_header Vary "Origin, Access-Control-Request-Headers" always;
+			return 204;
+		}
+LOCATION
+}
+
 # Where nginx connects to: the port is the scheme's own when the URL has none.
 store_server() {
     if [[ $STORE_HOST =~ :[0-9]+$ ]]; then
@@ -233,6 +283,10 @@ API=${API:-$(setting api listen "$ADDRESS")}
 GALLERY_ON=$(setting edge gallery 'true|false')
 PUBLIC_ENDPOINT=$(setting store public_endpoint "$URL")
 PUBLIC_ENDPOINT=${PUBLIC_ENDPOINT%/}
+CDN_PUBLIC_URL=$(setting cdn public_url "$URL")
+CDN_PUBLIC_URL=${CDN_PUBLIC_URL%/}
+CORS_ORIGINS=$(print_setting store cors_origins || true)
+ORIGINALS_BUCKET=$(setting store originals_bucket '[a-z0-9.-]{3,63}')
 STORE_URL=$(setting store endpoint "$URL")
 STORE_URL=${STORE_URL%/}
 STORE_SCHEME=${STORE_URL%%:*}
@@ -260,6 +314,8 @@ value[SECRET_FILE]=$(secret_file edge secret_key)
 value[KEYS_FILE]=$(secret_file cdn keys)
 value[PURGE_TOKEN_FILE]=$(secret_file cdn purge_token)
 value[CACHE_BYTES]=$(setting edge cache_bytes '[0-9]+[kKmMgG]?')
+value[UPLOAD_MAP]=$(upload_map)
+value[UPLOAD_LOCATION]=$(upload_location)
 value[GALLERY_LOCATION]=$(gallery_location)
 
 text=$(<"$HERE/nginx.conf.template")

@@ -24,7 +24,7 @@
 #define PURGE_EVERY_MS 10000
 #define PURGE_ROWS 5000
 
-static const struct retry_policy PAUSE = { .attempts = 1, .base_ms = 100, .cap_ms = 3000 };
+static const struct retry_policy PAUSE = { .attempts = 1, .base_ms = 100, .cap_ms = 1000 };
 
 struct relay {
 	struct ingest *ingest;
@@ -36,8 +36,8 @@ struct relay {
 	bool is_hinted;
 	bool is_stopping;
 	atomic_bool has_lost;
+	_Atomic uint64_t highest; // number that the bus gave one of our events
 	// The thread's own.
-	uint64_t highest; // number that the bus gave one of our events
 	struct trouble relaying;
 	struct trouble looking;
 	struct trouble purging;
@@ -50,8 +50,7 @@ struct relay {
 	struct metric *oldest;
 };
 
-// ---- one batch
-// -------------------------------------------------------------------------------------------------------
+// ---- one batch ----------------------------------------------------------------------------------------------------
 
 static void fill(const struct outbox_row *row, struct bus_publication *publication)
 {
@@ -70,9 +69,8 @@ static void watch_numbers(struct relay *relay, const struct bus_publication *pub
 {
 	if (publication->duplicate || strcmp(publication->stream, BUS_STREAM_EVENTS) != 0)
 		return;
-	if (publication->sequence <= relay->highest)
+	if (publication->sequence <= atomic_exchange(&relay->highest, publication->sequence))
 		atomic_store(&relay->has_lost, true);
-	relay->highest = publication->sequence;
 }
 
 static enum rc send_batch(void *context, const struct outbox_row *rows, size_t count, struct deadline deadline,
@@ -103,8 +101,7 @@ static enum rc send_batch(void *context, const struct outbox_row *rows, size_t c
 	return sent > 0 ? RC_OK : rc;
 }
 
-// ---- the thread
-// ------------------------------------------------------------------------------------------------------
+// ---- the thread ---------------------------------------------------------------------------------------------------
 
 static void on_notification(void *context, const char *payload)
 {
@@ -154,6 +151,7 @@ static bool relay_all(struct relay *relay)
 		if (!bus_is_connected(relay->ingest->bus)) {
 			err.rc = RC_UNAVAILABLE;
 			bus_connect_error(relay->ingest->bus, err.text);
+			(void)err_prefix(&err, err.rc, "not connected to the bus");
 			trouble_fail(&relay->relaying, &err);
 			return false;
 		}
@@ -217,8 +215,7 @@ static void *run(void *argument)
 	return NULL;
 }
 
-// ---- life
-// ------------------------------------------------------------------------------------------------------------
+// ---- life ---------------------------------------------------------------------------------------------------------
 
 static void add_metrics(struct relay *relay, struct metrics *metrics)
 {
@@ -282,4 +279,9 @@ void relay_stop(struct relay *relay)
 bool relay_take_loss(struct relay *relay)
 {
 	return atomic_exchange(&relay->has_lost, false);
+}
+
+void relay_expect_low_numbers(struct relay *relay)
+{
+	atomic_store(&relay->highest, 0);
 }

@@ -28,3 +28,6 @@ void relay_stop(struct relay *relay);
 // Whether the bus gave an event a lower number than an earlier one, so that its stream must have lost some; asking
 // resets it. Any thread.
 bool relay_take_loss(struct relay *relay);
+
+// The stream is known to have been made anew: its numbers begin low, which is no further loss. Any thread.
+void relay_expect_low_numbers(struct relay *relay);

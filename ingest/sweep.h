@@ -15,17 +15,17 @@ struct metric;
 #define SWEEP_CALL_MS 5000
 
 // What passes count: field, and the help of its metric safelight_sweep_<field>_total.
-#define SWEEP_COUNTS(X)                                                                   \
-	X(jobs_rung, "Jobs that nobody had begun in time: rung for again.")               \
-	X(jobs_failed, "Jobs ended because their attempts were used up.")                 \
-	X(uploads_settled, "Uploads whose bytes were found without anybody telling.")     \
-	X(uploads_expired, "Uploads whose bytes never came.")                             \
-	X(objects_removed, "Objects removed from the store, with their copies at edges.") \
-	X(removals_failed, "Removals that have to be tried again.")                       \
-	X(orphans_found, "Objects without a row, older than the grace time.")             \
-	X(strangers_found, "Objects with keys that are not ours; they are left alone.")   \
-	X(uploads_aborted, "Multipart uploads that nobody finished.")                     \
-	X(rows_dropped, "Rows of expired and deleted media, and old idempotency keys.")   \
+#define SWEEP_COUNTS(X)                                                                                       \
+	X(jobs_rung, "Jobs that nobody had begun in time: rung for again.")                                   \
+	X(jobs_failed, "Jobs ended because their attempts were used up.")                                     \
+	X(uploads_settled, "Uploads whose bytes were found without anybody telling.")                         \
+	X(uploads_expired, "Uploads whose bytes never came.")                                                 \
+	X(objects_removed, "Entries of the deletions list that are done: objects and their copies at edges.") \
+	X(removals_failed, "Removals that have to be tried again.")                                           \
+	X(orphans_found, "Objects without a row, older than the grace time.")                                 \
+	X(strangers_found, "Objects with keys that are not ours; they are left alone.")                       \
+	X(uploads_aborted, "Multipart uploads that nobody finished.")                                         \
+	X(rows_dropped, "Rows of expired and deleted media, and old idempotency keys.")                       \
 	X(events_resent, "Events sent again since the bus had lost some.")
 
 enum sweep_count {

@@ -52,6 +52,8 @@ enum rc sweep_events(struct sweep *sweep, struct err *err)
 		return rc;
 	// An empty stream is looked into once: what was found is on its way, and an idle system has nothing to find.
 	sweep->has_lost |= relay_take_loss(sweep->ingest->relay) || (is_empty && !sweep->was_events_empty);
+	if (sweep->has_lost && is_empty)
+		relay_expect_low_numbers(sweep->ingest->relay);
 	if (sweep->has_lost)
 		rc = catalog_outbox_resend(&sweep->ingest->catalog, &call, RELAY_KEEP_MS, &count, err);
 	if (rc != RC_OK)

@@ -87,8 +87,7 @@ static bool is_within_limits(struct ingest *ingest, struct http_request *request
 	return true;
 }
 
-// ---- Idempotency-Key
-// -------------------------------------------------------------------------------------------------
+// ---- Idempotency-Key ----------------------------------------------------------------------------------------------
 
 // The text of a structured field string (RFC 9651 §3.3.3), or a bare one as some clients send it. 1 to 255 visible
 // ASCII characters. False for anything else.
@@ -137,8 +136,7 @@ static bool read_idempotency(struct http_request *request, struct upload_request
 	return true;
 }
 
-// ---- what is ours to say
-// ---------------------------------------------------------------------------------------------
+// ---- what is ours to say ------------------------------------------------------------------------------------------
 
 static void fill_identity(struct ingest *ingest, struct http_request *request, struct upload_request *upload)
 {

@@ -20,6 +20,7 @@ struct child {
 	struct err start_err;
 	struct wire_ready ready;
 	unsigned job_count;
+	uint64_t granted_cpu_seconds; // CPU time in its whole life that the present job may use up
 	char owner[CHILD_OWNER_SIZE];
 	int status;          // of wait4, once reaped
 	struct rusage usage; // once reaped

@@ -205,8 +205,10 @@ static enum rc handle_message(struct run *run, const struct wire_message *messag
 // ---- ends ----
 
 // The rule for a death that we did not cause.
-static enum media_reason reason_of_death(int status)
+static enum media_reason reason_of_death(const struct child *child)
 {
+	int status = child->status;
+
 	if (WIFEXITED(status)) {
 		if (WEXITSTATUS(status) == WIRE_EXIT_CPU)
 			return REASON_DECODE_TIMEOUT;
@@ -215,7 +217,9 @@ static enum media_reason reason_of_death(int status)
 	switch (WTERMSIG(status)) {
 	case SIGSYS:
 		return REASON_SANDBOX;
-	case SIGKILL: // the kernel, out of memory
+	case SIGKILL: // by the kernel: the hard limit of CPU time, or out of memory
+		if (child_final_cpu_us(child) / 1000000 >= child->granted_cpu_seconds)
+			return REASON_DECODE_TIMEOUT;
 		return REASON_DECODE_MEMORY;
 	case SIGXCPU:
 		return REASON_DECODE_TIMEOUT;
@@ -233,7 +237,7 @@ static void end_by_death(struct run *run)
 
 	child_kill(run->child);
 	child_describe_end(run->child, text, sizeof(text));
-	set_outcome(run->outcome, reason_of_death(run->child->status), text);
+	set_outcome(run->outcome, reason_of_death(run->child), text);
 	run->outcome->sandbox_killed = run->outcome->reason == REASON_SANDBOX;
 }
 
@@ -296,15 +300,20 @@ static bool is_silent(const struct child *child)
 	return poll(&waiting, 1, 0) == 0;
 }
 
-// CPU time for this job on top of what was used, so that even a child whose supervisor is stopped ends.
-static void grant_cpu(const struct child *child)
+// CPU time for this job on top of what was used, so that even a child whose supervisor is stopped ends. The soft
+// limit's signal a hostile child may ignore; the hard one only root can raise again for the next job, so only root sets
+// it.
+static void grant_cpu(struct child *child)
 {
+	uint64_t used = child_cpu_us(child) / 1000000;
 	struct rlimit limit;
-	rlim_t used = child_cpu_us(child) / 1000000;
 
+	child->granted_cpu_seconds = used + 1 + child->cpu_seconds;
 	if (prlimit(child->pid, RLIMIT_CPU, NULL, &limit) != 0)
 		return;
-	limit.rlim_cur = used + 1 + child->cpu_seconds;
+	limit.rlim_cur = child->granted_cpu_seconds;
+	if (geteuid() == 0)
+		limit.rlim_max = limit.rlim_cur + 1;
 	if (limit.rlim_cur <= limit.rlim_max)
 		(void)prlimit(child->pid, RLIMIT_CPU, &limit, NULL);
 }

@@ -52,10 +52,9 @@ struct edge_conf {
 struct edge_context {
 	bool is_method_refused; // neither GET nor HEAD; the verdict was not reached then
 	enum delivery_verdict verdict;
-	struct delivery_grant grant; // of DELIVERY_OK only, like what follows
-	enum media_format format;    // granted or negotiated
-	size_t object_key_length;
-	char object_key[OBJECT_KEY_SIZE];
+	struct delivery_grant grant;    // of DELIVERY_OK only, like what follows
+	enum media_format format;       // granted or negotiated
+	ngx_str_t object_key;           // NUL-terminated, the end of the request's uri
 	char amz_date[SIGV4_TIME_SIZE]; // of the origin request; "" before it
 	ngx_str_t authorization;        // of the origin request, in the request's pool
 };
@@ -65,7 +64,8 @@ extern ngx_module_t ngx_http_safelight_module;
 // The context of a request or of its subrequests; NULL when its location was no delivery location.
 struct edge_context *edge_context_find(ngx_http_request_t *request);
 
-// ACCESS phase: verify the URL, negotiate the format; answers refused requests itself.
+// ACCESS phase: verify the URL, negotiate the format, make the request one for the object at its origin; answers
+// refused requests itself.
 ngx_int_t edge_delivery_check(ngx_http_request_t *request);
 
 // POST_READ phase: from here on error messages name a request without its query, which holds signatures and tokens.

@@ -37,19 +37,41 @@ static struct edge_context *context_new(ngx_http_request_t *request)
 	return context;
 }
 
-static void choose_format(ngx_http_request_t *request, struct edge_context *context)
+// The granted format, or the best of the granted ones for this client.
+static enum media_format choose_format(const ngx_http_request_t *request, const struct delivery_grant *grant)
 {
-	context->format = context->grant.format;
-	if (context->format == FORMAT_NONE) {
-		const ngx_table_elt_t *accept = request->headers_in.accept;
-		context->format = negotiate_format(accept != NULL ? (const char *)accept->value.data : NULL,
-		                                   accept != NULL ? accept->value.len : 0, context->grant.formats);
+	if (grant->format != FORMAT_NONE)
+		return grant->format;
+	const ngx_table_elt_t *accept = request->headers_in.accept;
+	return negotiate_format(accept != NULL ? (const char *)accept->value.data : NULL,
+	                        accept != NULL ? accept->value.len : 0, grant->formats);
+}
+
+// From here on the request is one for the object: its path at the origin, no arguments. The object's key is what stands
+// behind the prefix in a verified path, with the extension that was negotiated: one grant has one text.
+static ngx_int_t go_for_object(ngx_http_request_t *request, const struct edge_origin *origin,
+                               struct edge_context *context, const char *path, size_t path_length)
+{
+	const size_t prefix_length = sizeof(DELIVERY_PREFIX) - 1;
+	const char *extension = "";
+	if (context->grant.format == FORMAT_NONE)
+		extension = media_format_info(context->format)->extension;
+	size_t extension_length = strlen(extension);
+	u_char *uri = ngx_pnalloc(request->pool, origin->path_prefix.len + path_length + 1 + extension_length + 1);
+	if (uri == NULL)
+		return NGX_ERROR;
+	u_char *key = ngx_cpymem(uri, origin->path_prefix.data, origin->path_prefix.len);
+	u_char *end = ngx_cpymem(key, path + prefix_length, path_length - prefix_length);
+	if (extension_length > 0) {
+		*end++ = '.';
+		end = ngx_cpymem(end, extension, extension_length);
 	}
-	struct object_key_variant parts = { .media_id = context->grant.media_id,
-		                            .generation = context->grant.generation,
-		                            .format = context->format };
-	ngx_memcpy(parts.variant, context->grant.variant, sizeof(parts.variant));
-	context->object_key_length = object_key_format_variant(&parts, context->object_key);
+	*end = '\0';
+	context->object_key = (ngx_str_t){ (size_t)(end - key), key };
+	request->uri = (ngx_str_t){ (size_t)(end - uri), uri };
+	request->args.len = 0;
+	request->valid_unparsed_uri = 0;
+	return NGX_OK;
 }
 
 // Answer here and now: in the access phase NGX_DONE says that the request is taken care of.
@@ -97,8 +119,8 @@ ngx_int_t edge_delivery_check(ngx_http_request_t *request)
 	                                   mark != NULL ? length - path_length - 1 : 0, ngx_time(), &context->grant);
 	if (context->verdict != DELIVERY_OK)
 		return refuse_url(request, context->verdict);
-	choose_format(request, context);
-	return NGX_OK;
+	context->format = choose_format(request, &context->grant);
+	return go_for_object(request, location->origin, context, path, path_length);
 }
 
 char *edge_set_keys_file(ngx_conf_t *conf, ngx_command_t *command, void *location)

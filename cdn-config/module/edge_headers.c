@@ -98,7 +98,7 @@ static ngx_int_t delivery_header_filter(ngx_http_request_t *request)
 	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
 	const struct edge_context *context = edge_context_find(request);
 	ngx_uint_t status = request->headers_out.status;
-	if (request != request->main || !location->delivery || context == NULL || context->object_key_length == 0 ||
+	if (request != request->main || !location->delivery || context == NULL || context->object_key.len == 0 ||
 	    (status != NGX_HTTP_OK && status != NGX_HTTP_PARTIAL_CONTENT && status != NGX_HTTP_NOT_MODIFIED))
 		return next_header_filter(request);
 

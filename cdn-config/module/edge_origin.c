@@ -16,19 +16,14 @@ ngx_int_t edge_origin_sign(ngx_http_request_t *request, struct edge_origin *orig
 {
 	if (context->authorization.len > 0)
 		return NGX_OK;
-	size_t path_size = origin->path_prefix.len + context->object_key_length + 1;
-	char *path = ngx_pnalloc(request->pool, path_size);
 	char *authorization = ngx_pnalloc(request->pool, SIGV4_AUTHORIZATION_SIZE);
-	if (path == NULL || authorization == NULL)
+	if (authorization == NULL)
 		return NGX_ERROR;
-	ngx_memcpy(path, origin->path_prefix.data, origin->path_prefix.len);
-	ngx_memcpy(path + origin->path_prefix.len, context->object_key, context->object_key_length + 1);
-
 	clock_format_basic((int64_t)ngx_time() * 1000000, context->amz_date);
 	const struct sigv4_request signed_request = {
 		.method = "GET", // nginx fetches whole objects for its cache, also for HEAD and for ranges
 		.host = origin->host,
-		.path = path,
+		.path = (const char *)context->object_key.data - origin->path_prefix.len,
 		.payload = SIGV4_UNSIGNED_PAYLOAD,
 	};
 	struct err err = { 0 };

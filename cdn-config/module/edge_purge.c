@@ -48,9 +48,7 @@ static bool forget_entry(ngx_http_file_cache_t *cache, const u_char *key)
 		cache->sh->size -= entry->fs_size;
 		entry->fs_size = 0;
 		entry->exists = 0;
-		// A remembered 404 goes too.
-		entry->error = 0;
-		entry->valid_sec = 0;
+		entry->valid_sec = 0; // a remembered 404 ends too
 	}
 	ngx_shmtx_unlock(&cache->shpool->mutex);
 	return is_in_flight;
@@ -140,7 +138,8 @@ static ngx_int_t join_body(ngx_http_request_t *request, ngx_str_t *ret_text)
 		return NGX_ERROR;
 	for (const ngx_chain_t *part = body->bufs; part != NULL; part = part->next) {
 		size_t size = (size_t)ngx_buf_size(part->buf);
-		ngx_memcpy(text.data + text.len, part->buf->pos, size);
+		if (size > 0)
+			ngx_memcpy(text.data + text.len, part->buf->pos, size);
 		text.len += size;
 	}
 	*ret_text = text;

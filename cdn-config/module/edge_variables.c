@@ -38,7 +38,7 @@ static ngx_int_t get_object_key(ngx_http_request_t *request, ngx_http_variable_v
 	(void)data;
 	const struct edge_context *context = good_context(request, value);
 	if (context != NULL)
-		set_text(value, context->object_key, context->object_key_length);
+		set_text(value, (const char *)context->object_key.data, context->object_key.len);
 	return NGX_OK;
 }
 
@@ -67,23 +67,6 @@ static ngx_int_t get_origin_host(ngx_http_request_t *request, ngx_http_variable_
 		value->not_found = 1;
 	else
 		set_text(value, origin->host, strlen(origin->host));
-	return NGX_OK;
-}
-
-static ngx_int_t get_origin_path(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
-{
-	(void)data;
-	const struct edge_origin *origin = origin_of(request);
-	const struct edge_context *context = good_context(request, value);
-	if (context == NULL)
-		return NGX_OK;
-	size_t length = origin->path_prefix.len + context->object_key_length;
-	u_char *path = ngx_pnalloc(request->pool, length);
-	if (path == NULL)
-		return NGX_ERROR;
-	ngx_memcpy(ngx_cpymem(path, origin->path_prefix.data, origin->path_prefix.len), context->object_key,
-	           context->object_key_length);
-	set_text(value, (const char *)path, length);
 	return NGX_OK;
 }
 
@@ -158,7 +141,6 @@ static const struct {
 	{ "safelight_format", get_format },               // jpeg, webp or avif
 	{ "safelight_request_id", get_request_id },       // the caller's, or nginx's own
 	{ "safelight_origin_host", get_origin_host },     // Host header for the origin
-	{ "safelight_origin_path", get_origin_path },     // path for the origin
 	{ "safelight_amz_date", get_amz_date },           // x-amz-date header for the origin
 	{ "safelight_authorization", get_authorization }, // authorization header for the origin
 };

@@ -17,7 +17,7 @@ name = safelight
 
 [store]
 endpoint = http://127.0.0.1:$PORT_RGW
-public_endpoint = http://127.0.0.1:$PORT_RGW
+public_endpoint = http://127.0.0.1:$PORT_EDGE
 region = default
 originals_bucket = safelight-originals
 media_bucket = safelight-media

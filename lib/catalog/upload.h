@@ -62,7 +62,8 @@ struct upload_begun {
 };
 
 // Begin: media, upload, reservation and idempotency key in one statement. RC_LIMIT (over a quota), RC_CONFLICT (the
-// idempotency key was used for another request), RC_NOT_FOUND (no such item of the owner), RC_DENIED (no such owner).
+// idempotency key was used for another request), RC_NOT_FOUND (no such item of the owner), RC_DENIED (no such owner),
+// RC_EXISTS (an id is somebody else's).
 enum rc catalog_upload_begin(const struct catalog *catalog, const struct catalog_call *call,
                              const struct upload_new *upload, struct upload_begun *ret_begun,
                              struct err *err) MUST_CHECK;

@@ -18,12 +18,14 @@ static const struct db_statement begin_statement = {
 	       "earlier AS (SELECT k.fingerprint, k.resource_id, u.media_id FROM idempotency_keys k "
 	       "  LEFT JOIN uploads u ON u.id = k.resource_id "
 	       "  WHERE k.owner_id = $3 AND k.scope = 'upload' AND k.key = $19::text), "
+	       "own AS (SELECT media_id FROM uploads WHERE id = $1::uuid AND owner_id = $3), "
 	       "duplicate AS (SELECT id FROM media WHERE owner_id = $3 AND sha256 = $9::bytea AND deleted_at IS NULL "
 	       "  AND state IN ('uploaded', 'processing', 'ready') ORDER BY created_at, id LIMIT 1), "
 	       "reserved AS (INSERT INTO usage AS held (owner_id, reserved_bytes, reserved_files, day_bytes, day_files) "
 	       "  SELECT $3, $8::bigint, 1, $8, 1 WHERE EXISTS (SELECT FROM owner) "
 	       "  AND ($4 IS NULL OR EXISTS (SELECT FROM item)) "
-	       "  AND NOT EXISTS (SELECT FROM earlier) AND NOT EXISTS (SELECT FROM duplicate) "
+	       "  AND NOT EXISTS (SELECT FROM earlier) AND NOT EXISTS (SELECT FROM own) "
+	       "  AND NOT EXISTS (SELECT FROM duplicate) "
 	       "  AND (EXISTS (SELECT FROM usage WHERE owner_id = $3) "
 	       "    OR (($21::bigint = 0 OR $8 <= $21) AND ($24::bigint = 0 OR $8 <= $24))) "
 	       "  ON CONFLICT (owner_id) DO UPDATE SET reserved_bytes = held.reserved_bytes + $8, "
@@ -38,7 +40,7 @@ static const struct db_statement begin_statement = {
 	       "    AND ($24 = 0 OR CASE WHEN held.day = " TODAY " THEN held.day_bytes ELSE 0 END + $8 <= $24) "
 	       "  RETURNING 1), "
 	       "remembered AS (INSERT INTO idempotency_keys (owner_id, scope, key, fingerprint, resource_id, expires_at) "
-	       "  SELECT $3, 'upload', $19, $20::bytea, $1::uuid, now() + " KEY_LIFE " FROM reserved "
+	       "  SELECT $3, 'upload', $19, $20::bytea, $1, now() + " KEY_LIFE " FROM reserved "
 	       "  WHERE $19 IS NOT NULL), "
 	       "begun AS (INSERT INTO media (id, owner_id, item_id, filename, declared_type, kind, size, declared_sha256, "
 	       "    original_key, alt, captured_at, visibility) "
@@ -49,7 +51,8 @@ static const struct db_statement begin_statement = {
 	       "  SELECT $1, $2, $3, $14, $15, $16, $8, $6, $10, $17, $18 FROM reserved) "
 	       "SELECT EXISTS (SELECT FROM begun), EXISTS (SELECT FROM owner), "
 	       "  $4 IS NULL OR EXISTS (SELECT FROM item), (SELECT id FROM duplicate), "
-	       "  (SELECT fingerprint FROM earlier), (SELECT resource_id FROM earlier), (SELECT media_id FROM earlier)",
+	       "  (SELECT fingerprint FROM earlier), (SELECT resource_id FROM earlier), (SELECT media_id FROM earlier), "
+	       "  (SELECT media_id FROM own)",
 	.parameter_count = 24,
 };
 
@@ -61,6 +64,7 @@ enum begin_column {
 	COLUMN_FINGERPRINT,
 	COLUMN_EARLIER_UPLOAD,
 	COLUMN_EARLIER_MEDIA,
+	COLUMN_OWN_MEDIA,
 };
 
 static void fill_values(const struct upload_new *upload, struct db_value ret_values[24])
@@ -123,6 +127,12 @@ static enum rc read_outcome(const struct upload_new *upload, const struct db_res
 	}
 	if (!db_result_is_null(result, 0, COLUMN_FINGERPRINT))
 		return read_earlier(upload, result, ret_begun, err);
+	if (!db_result_is_null(result, 0, COLUMN_OWN_MEDIA)) {
+		*ret_begun = (struct upload_begun){ .outcome = UPLOAD_REPEATED,
+			                            .upload_id = upload->upload_id,
+			                            .media_id = db_result_uuid(result, 0, COLUMN_OWN_MEDIA) };
+		return RC_OK;
+	}
 	if (!db_result_bool(result, 0, COLUMN_OWNER_EXISTS))
 		return err_set(err, RC_DENIED, "the owner's account does not exist");
 	if (!db_result_bool(result, 0, COLUMN_ITEM_EXISTS))
@@ -131,23 +141,6 @@ static enum rc read_outcome(const struct upload_new *upload, const struct db_res
 		return err_set(err, RC_LIMIT, "the upload would exceed the quota");
 	*ret_begun = (struct upload_begun){ .outcome = UPLOAD_DUPLICATE,
 		                            .media_id = db_result_uuid(result, 0, COLUMN_DUPLICATE) };
-	return RC_OK;
-}
-
-// After two collisions it was not the idempotency key: these very ids are there, from a call whose answer was lost.
-static enum rc find_own(const struct catalog *catalog, const struct catalog_call *call, const struct upload_new *upload,
-                        struct upload_begun *ret_begun, struct err *err)
-{
-	struct upload_row row;
-	struct db_result *result;
-	enum rc rc = catalog_upload_find(catalog, call, &upload->owner_id, &upload->upload_id, &row, &result, err);
-
-	if (rc == RC_NOT_FOUND)
-		return err_set(err, RC_EXISTS, "the ids of this upload are in use");
-	if (rc != RC_OK)
-		return rc;
-	*ret_begun = (struct upload_begun){ .outcome = UPLOAD_REPEATED, .upload_id = row.id, .media_id = row.media_id };
-	db_result_free(result);
 	return RC_OK;
 }
 
@@ -161,8 +154,6 @@ enum rc catalog_upload_begin(const struct catalog *catalog, const struct catalog
 	fill_values(upload, values);
 	for (unsigned attempt = 0; attempt < 2 && rc == RC_EXISTS; attempt++)
 		rc = catalog_run(catalog, call, &begin_statement, values, 24, &result, err);
-	if (rc == RC_EXISTS)
-		return find_own(catalog, call, upload, ret_begun, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = read_outcome(upload, result, ret_begun, err);
@@ -210,14 +201,5 @@ enum rc catalog_upload_begin_many(const struct catalog *catalog, const struct ca
 	for (unsigned attempt = 0; attempt < 2 && rc == RC_EXISTS; attempt++)
 		rc = db_transaction(catalog->pool, call->deadline, begin_many_in, &many, err);
 	*ret_index = many.index;
-	// The same ids again, after a lost answer: all of them are there, for they were begun together.
-	if (rc == RC_EXISTS)
-		rc = RC_OK;
-	else
-		return rc;
-	for (size_t i = 0; i < count && rc == RC_OK; i++) {
-		*ret_index = i;
-		rc = find_own(catalog, call, &uploads[i], &ret_begun[i], err);
-	}
 	return rc;
 }

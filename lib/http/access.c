@@ -34,6 +34,7 @@ static enum MHD_Result queue_answer(struct http_request *request)
 	(void)pthread_mutex_unlock(&request->lock);
 	if (response == NULL)
 		return MHD_NO; // no memory: closes the connection
+	request->answered_us = clock_monotonic_us();
 	if (request->closes || atomic_load(&request->server->closing))
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	enum MHD_Result result = MHD_queue_response(request->mhd, request->status, response);
@@ -43,19 +44,11 @@ static enum MHD_Result queue_answer(struct http_request *request)
 
 // ---- the head -----------------------------------------------------------------------------------------------------
 
-static bool find_route(struct http_request *request)
+static void answer_methods(struct http_request *request)
 {
-	const struct http_server *server = request->server;
-	enum router_result result = router_match(server->router, request);
-	if (result == ROUTER_FOUND)
-		return true;
-	if (result == ROUTER_NO_PATH) {
-		http_respond_problem(request, 404, "no-such-path", "There is nothing at this path.");
-		return false;
-	}
 	struct buffer allow;
 	buffer_init(&allow, 512);
-	router_append_allow(server->router, request, &allow);
+	router_append_allow(request->server->router, request, &allow);
 	if (strcmp(request->method, "OPTIONS") == 0) {
 		cors_answer_options(request, buffer_text(&allow));
 	} else {
@@ -63,6 +56,17 @@ static bool find_route(struct http_request *request)
 		http_respond_problem(request, 405, "method-not-allowed", "This path knows %s.", buffer_text(&allow));
 	}
 	buffer_done(&allow);
+}
+
+static bool find_route(struct http_request *request)
+{
+	enum router_result result = router_match(request->server->router, request);
+	if (result == ROUTER_NO_PATH)
+		http_respond_problem(request, 404, "no-such-path", "There is nothing at this path.");
+	else if (result == ROUTER_NO_METHOD || cors_is_preflight(request))
+		answer_methods(request);
+	else
+		return true;
 	return false;
 }
 
@@ -218,6 +222,7 @@ static void set_running(struct http_request *request)
 // Run the handler, here or on a worker. False when the request is somebody else's now.
 static bool dispatch(struct http_request *request)
 {
+	request->begun_us = clock_monotonic_us();
 	connection_begin_answer(request->connection, request);
 	set_running(request); // before looking whether we are stopping: http_server_drain() looks the other way round
 	if (refuse_while_stopping(request))

@@ -33,6 +33,7 @@ static enum rc add_key(struct access_token_keys *keys, const char *text, size_t 
 	if (!decode_hex(hex, length - (size_t)(hex - text), key->secret, sizeof key->secret))
 		return err_set(err, RC_INVALID, "token key %zu: it must be %zu hex digits", keys->count + 1,
 		               2 * sizeof key->secret);
+	hmac_key_init(&key->mac, key->secret, sizeof key->secret);
 	memcpy(key->id, id, id_length);
 	keys->count++;
 	return RC_OK;

@@ -11,7 +11,8 @@
 
 struct access_key {
 	char id[ACCESS_KEY_ID_SIZE];
-	uint8_t secret[SHA256_SIZE];
+	uint8_t secret[SHA256_SIZE]; // for signing
+	struct hmac_key mac;         // for verifying
 };
 
 struct access_token_keys {

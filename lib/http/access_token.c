@@ -1,7 +1,8 @@
-// Issues and verifies access tokens on libjwt.
+// Issues access tokens by libjwt and verifies them ourselves.
 //
-// libjwt checks the signature (in constant time since Debian's 1.10.2-1+deb12u1); what it is lax about is checked
-// before: the shape, one canonical base64url text, one algorithm, no duplicate names, a key chosen from our list alone.
+// libjwt's jwt_decode() would cost as much again as all of this (6 us of 11), reads the claims before it has checked
+// the signature, and takes duplicate names. Here: the shape, one canonical base64url text a part, the one algorithm and
+// a key chosen from our list alone; then the MAC, in constant time under a prepared key; only then the claims.
 #include "http/access_token.h"
 
 #include <jansson.h>
@@ -146,13 +147,17 @@ static enum rc check_claims(const struct access_token_keys *keys, const json_t *
 	return RC_OK;
 }
 
-// libjwt's own look at the whole, under our key.
-static bool check_signature(const char *token, const struct access_key *key)
+// length bytes of the token are signed: header, dot, claims.
+static bool check_signature(const struct access_key *key, const char *token, size_t length, const char *signature)
 {
-	jwt_t *jwt = NULL;
-	bool good = jwt_decode(&jwt, token, key->secret, sizeof key->secret) == 0 && jwt_get_alg(jwt) == JWT_ALG_HS256;
-	jwt_free(jwt);
-	return good;
+	uint8_t given[SHA256_SIZE];
+	uint8_t right[SHA256_SIZE];
+	size_t given_length = 0;
+	if (!decode_base64url(signature, strlen(signature), given, sizeof given, &given_length) ||
+	    given_length != sizeof given)
+		return false;
+	hmac_of(&key->mac, token, length, right);
+	return crypto_equal(given, right, sizeof right);
 }
 
 enum rc access_token_verify(const struct access_token_keys *keys, const char *token, int64_t now,
@@ -168,10 +173,7 @@ enum rc access_token_verify(const struct access_token_keys *keys, const char *to
 	enum rc rc = check_head(keys, token, (size_t)(first - token), &key, err);
 	if (rc != RC_OK)
 		return rc;
-	uint8_t mac[SHA256_SIZE];
-	size_t mac_length = 0;
-	if (!decode_base64url(second + 1, strlen(second + 1), mac, sizeof mac, &mac_length) ||
-	    mac_length != sizeof mac || !check_signature(token, key))
+	if (!check_signature(key, token, (size_t)(second - token), second + 1))
 		return refuse(err, "the signature is wrong");
 	struct token_part part;
 	json_t *json = decode_part(first + 1, (size_t)(second - first - 1), &part) ? parse_part(&part) : NULL;

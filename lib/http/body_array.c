@@ -6,7 +6,7 @@
 
 size_t body_array(struct body *body, const char *name, enum body_need need, size_t least, size_t most)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	size_t size = json_array_size(value);
 	if (json_is_array(value) && size >= least && size <= most)
 		return size;
@@ -24,13 +24,13 @@ static const json_t *element(const struct body *body, const char *name, size_t i
 
 const char *body_array_text(struct body *body, const char *name, size_t index, size_t least, size_t most)
 {
-	return read_text(body, element(body, name, index), name, index, least, most);
+	return body_check_text(body, element(body, name, index), name, index, least, most);
 }
 
 int64_t body_array_int(struct body *body, const char *name, size_t index, int64_t least, int64_t most)
 {
 	const json_t *value = element(body, name, index);
-	if (is_int_within(value, least, most))
+	if (body_is_int(value, least, most))
 		return json_integer_value(value);
 	body_add_error(body, name, index, "must be a whole number from %" PRId64 " to %" PRId64, least, most);
 	return least;

@@ -47,3 +47,13 @@ void body_add_error(const struct body *body, const char *name, size_t index, con
 
 // Note that the handler knows the name.
 void body_know(struct body *body, const char *name);
+
+// A field's value when there is one to look at; NULL (reported where that is wrong) otherwise.
+const json_t *body_find_value(struct body *body, const char *name, enum body_need need);
+
+// The text itself, which lives as long as the request; NULL (reported) when value is no text of that length.
+const char *body_check_text(const struct body *body, const json_t *value, const char *name, size_t index, size_t least,
+                            size_t most);
+
+// True for a JSON integer in [least, most].
+bool body_is_int(const json_t *value, int64_t least, int64_t most);

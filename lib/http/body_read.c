@@ -1,5 +1,4 @@
 // The typed readers of a body's fields.
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +14,7 @@ static struct arena *arena_of(const struct body *body)
 	return body->report->request->arena;
 }
 
-// The field's value when there is one to look at; NULL (reported where that is wrong) otherwise.
-static const json_t *find(struct body *body, const char *name, enum body_need need)
+const json_t *body_find_value(struct body *body, const char *name, enum body_need need)
 {
 	body_know(body, name);
 	const json_t *value = json_object_get(body->json, name);
@@ -50,9 +48,8 @@ static bool is_clean(const char *text)
 	return true;
 }
 
-// The text itself, which lives as long as the request; NULL (reported) when it is wrong.
-static const char *read_text(const struct body *body, const json_t *value, const char *name, size_t index, size_t least,
-                             size_t most)
+const char *body_check_text(const struct body *body, const json_t *value, const char *name, size_t index, size_t least,
+                            size_t most)
 {
 	const char *text = json_string_value(value);
 	size_t length = json_string_length(value);
@@ -69,13 +66,13 @@ static const char *read_text(const struct body *body, const json_t *value, const
 
 const char *body_text(struct body *body, const char *name, enum body_need need, size_t least, size_t most)
 {
-	const json_t *value = find(body, name, need);
-	return value == NULL ? NULL : read_text(body, value, name, BODY_NO_INDEX, least, most);
+	const json_t *value = body_find_value(body, name, need);
+	return value == NULL ? NULL : body_check_text(body, value, name, BODY_NO_INDEX, least, most);
 }
 
 int body_choice(struct body *body, const char *name, enum body_need need, const char *const *choices, int absent_value)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	if (value == NULL)
 		return absent_value;
 	const char *text = json_string_value(value);
@@ -91,7 +88,7 @@ int body_choice(struct body *body, const char *name, enum body_need need, const 
 	return absent_value;
 }
 
-static bool is_int_within(const json_t *value, int64_t least, int64_t most)
+bool body_is_int(const json_t *value, int64_t least, int64_t most)
 {
 	return json_is_integer(value) && json_integer_value(value) >= least && json_integer_value(value) <= most;
 }
@@ -99,8 +96,8 @@ static bool is_int_within(const json_t *value, int64_t least, int64_t most)
 int64_t body_int(struct body *body, const char *name, enum body_need need, int64_t least, int64_t most,
                  int64_t absent_value)
 {
-	const json_t *value = find(body, name, need);
-	if (value != NULL && is_int_within(value, least, most))
+	const json_t *value = body_find_value(body, name, need);
+	if (value != NULL && body_is_int(value, least, most))
 		return json_integer_value(value);
 	if (value != NULL)
 		body_error(body, name, "must be a whole number from %" PRId64 " to %" PRId64, least, most);
@@ -110,7 +107,7 @@ int64_t body_int(struct body *body, const char *name, enum body_need need, int64
 double body_float(struct body *body, const char *name, enum body_need need, double least, double most,
                   double absent_value)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	if (value == NULL)
 		return absent_value;
 	double number = json_number_value(value);
@@ -122,7 +119,7 @@ double body_float(struct body *body, const char *name, enum body_need need, doub
 
 bool body_bool(struct body *body, const char *name, enum body_need need, bool absent_value)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	if (json_is_boolean(value))
 		return json_is_true(value);
 	if (value != NULL)
@@ -132,7 +129,7 @@ bool body_bool(struct body *body, const char *name, enum body_need need, bool ab
 
 bool body_uuid(struct body *body, const char *name, enum body_need need, struct uuid *ret_id)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	const char *text = json_string_value(value);
 	if (text != NULL && uuid_parse(text, ret_id))
 		return true;
@@ -143,7 +140,7 @@ bool body_uuid(struct body *body, const char *name, enum body_need need, struct 
 
 bool body_time(struct body *body, const char *name, enum body_need need, int64_t *ret_epoch_us)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	const char *text = json_string_value(value);
 	if (text != NULL && clock_parse_rfc3339(text, ret_epoch_us))
 		return true;
@@ -154,7 +151,7 @@ bool body_time(struct body *body, const char *name, enum body_need need, int64_t
 
 bool body_hex(struct body *body, const char *name, enum body_need need, void *ret_data, size_t length)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	const char *text = json_string_value(value);
 	if (text != NULL && decode_hex(text, json_string_length(value), ret_data, length))
 		return true;
@@ -165,7 +162,7 @@ bool body_hex(struct body *body, const char *name, enum body_need need, void *re
 
 const char *body_json(struct body *body, const char *name, enum body_need need, size_t most)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	if (value == NULL)
 		return NULL;
 	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
@@ -181,7 +178,7 @@ const char *body_json(struct body *body, const char *name, enum body_need need, 
 
 struct body *body_object(struct body *body, const char *name, enum body_need need)
 {
-	const json_t *value = find(body, name, need);
+	const json_t *value = body_find_value(body, name, need);
 	if (json_is_object(value))
 		return body_open_object(body->report, value, body, name, BODY_NO_INDEX);
 	if (value != NULL)

@@ -61,11 +61,16 @@ void cors_examine(const struct cors *cors, struct http_request *request)
 			request->allow_origin = cors->origins[i];
 }
 
+bool cors_is_preflight(const struct http_request *request)
+{
+	return strcmp(request->method, "OPTIONS") == 0 && http_request_header(request, "Origin") != NULL &&
+	       http_request_header(request, "Access-Control-Request-Method") != NULL;
+}
+
 void cors_answer_options(struct http_request *request, const char *allow)
 {
 	http_respond_header(request, "Allow", allow);
-	bool preflight = http_request_header(request, "Access-Control-Request-Method") != NULL;
-	if (preflight && request->allow_origin != NULL) {
+	if (cors_is_preflight(request) && request->allow_origin != NULL) {
 		http_respond_header(request, "Access-Control-Allow-Methods", allow);
 		http_respond_header(request, "Access-Control-Allow-Headers", CORS_ALLOWED_HEADERS);
 		http_respond_header(request, "Access-Control-Max-Age", "600");

@@ -23,6 +23,9 @@ void cors_free(struct cors *cors);
 // Find out whether the request's Origin is allowed, and note it in the request.
 void cors_examine(const struct cors *cors, struct http_request *request);
 
+// A browser asking before it calls: answered by us even where a route of its own serves OPTIONS.
+bool cors_is_preflight(const struct http_request *request);
+
 // Answer an OPTIONS request for a path that knows the methods of allow ("GET, HEAD, …"): 204 with Allow, and the
 // preflight's headers when the origin is allowed.
 void cors_answer_options(struct http_request *request, const char *allow);

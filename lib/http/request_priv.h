@@ -96,9 +96,11 @@ struct http_request {
 	struct http_connection *connection;
 	struct MHD_Connection *mhd; // also used, once, by whoever leaves DEFERRED
 	size_t route_index;         // for telemetry
-	int64_t started_us;
-	size_t body_seen; // bytes of the body so far, those that were thrown away included
-	bool closes;      // close the connection after the answer, without reading on
+	int64_t started_us;         // the head was read
+	int64_t begun_us;           // the handler was begun; 0: answered without one
+	int64_t answered_us;        // the answer was queued; 0: it never was
+	size_t body_seen;           // bytes of the body so far, those that were thrown away included
+	bool closes;                // close the connection after the answer, without reading on
 	bool was_suspended;
 
 	pthread_mutex_t lock; // guards what follows

@@ -21,7 +21,7 @@ enum route_auth {
 };
 
 enum route_run {
-	ROUTE_EVENT,  // on the event thread: must not block, else everyone waits
+	ROUTE_EVENT,  // on the event thread: must not block nor compute for long (JSON of 100 kB), else everyone waits
 	ROUTE_WORKER, // on the server's work pool: may block, within http_request_deadline()
 };
 

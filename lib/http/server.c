@@ -188,7 +188,7 @@ void http_server_drain(struct http_server *server, int64_t drain_ms)
 		return;
 	atomic_store(&server->leaving, true);
 	atomic_store(&server->closing, true);
-	(void)MHD_quiesce_daemon(server->daemon); // gives the listener back, to be closed after the daemon
+	(void)MHD_quiesce_daemon(server->daemon);    // gives the listener back, to be closed after the daemon
 	(void)shutdown(server->listener, SHUT_RDWR); // but refuse at once who would else wait in its queue
 	wait_for_requests(server, deadline_after_ms(drain_ms));
 	// From here no handler is begun, so what is deferred can only become less; libmicrohttpd aborts the process

@@ -36,12 +36,12 @@ struct http_server_config {
 	const char *name;   // "ingest": names threads
 	const char *listen; // "address:port", "[::1]:port"; port 0: any (http_server_port tells)
 	unsigned event_threads;
-	unsigned workers;         // threads for ROUTE_WORKER
-	size_t queue;             // requests that may wait for one; beyond it 503
-	unsigned connections;     // open connections; beyond it new ones are closed at once
-	int64_t request_ms;       // from a request's first byte of headers to its answer
-	int64_t header_ms;        // from connecting to the end of the first headers; 0: 10000
-	int64_t idle_ms;          // a kept-alive connection's wait for, and headers of, the next request; 0: 75000
+	unsigned workers;     // threads for ROUTE_WORKER
+	size_t queue;         // requests that may wait for one; beyond it 503
+	unsigned connections; // open connections; beyond it new ones are closed at once
+	int64_t request_ms; // from the end of a request's head to its answer; 503 then, or cut while the body is coming
+	int64_t header_ms;  // from connecting to the end of the first headers; 0: 10000
+	int64_t idle_ms;    // a kept-alive connection's wait for, and headers of, the next request; 0: 75000
 	const char *cors_origins; // comma-separated; NULL or "": none
 	const struct route *const *routes;
 	size_t route_count;
@@ -53,8 +53,9 @@ struct http_server_config {
 	struct metrics *metrics;         // NULL: none, and /metrics is empty
 };
 
-// Bind, listen, start threads. The config's strings and routes must live as long as the server. RC_INVALID for a bad
-// address or route table, RC_EXISTS when the address is in use, RC_DENIED when it may not be bound.
+// Bind, listen, start threads; raises the soft limit of descriptors as needed. The config's strings and routes must
+// live as long as the server. RC_INVALID for a bad address or route table, RC_EXISTS when the address is in use,
+// RC_DENIED when it may not be bound.
 enum rc http_server_start(const struct http_server_config *config, struct http_server **ret_server,
                           struct err *err) MUST_CHECK;
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/work_pool.h"
@@ -40,8 +39,9 @@ static void resolve_route(struct route_metrics *metrics_of, struct metrics *metr
 		                                      "Requests by route, method and status class.", labels);
 	}
 	(void)snprintf(labels, sizeof labels, "route=\"%s\",method=\"%s\"", path, method);
-	metrics_of->seconds = metrics_add(metrics, METRIC_HISTOGRAM, "safelight_http_request_seconds",
-	                                  "Time from a request's head to the end of its answer.", labels);
+	metrics_of->seconds = metrics_add(
+	        metrics, METRIC_HISTOGRAM, "safelight_http_request_seconds",
+	        "Our time for a request: from the end of its body to its answer, without the network.", labels);
 }
 
 struct http_telemetry *telemetry_new(struct metrics *metrics, const struct route *const *routes, size_t count)
@@ -77,15 +77,22 @@ void telemetry_begin(struct http_telemetry *telemetry)
 	metric_add(telemetry->in_flight, 1);
 }
 
+// What we took; slow clients, sending or receiving, do not count.
+static int64_t own_time_us(const struct http_request *request)
+{
+	return request->answered_us - (request->begun_us != 0 ? request->begun_us : request->started_us);
+}
+
 void telemetry_end(struct http_telemetry *telemetry, const struct http_request *request, unsigned status)
 {
-	int64_t took_us = clock_monotonic_us() - request->started_us;
+	int64_t took_us = request->answered_us == 0 ? 0 : own_time_us(request);
 	size_t index = request->route == NULL ? telemetry->route_count : request->route_index;
 	struct route_metrics *metrics = &telemetry->routes[index];
 	size_t class = status / 100 < STATUS_CLASS_COUNT ? status / 100 : STATUS_CLASS_COUNT - 1;
 	metric_add(telemetry->in_flight, -1);
 	metric_add(metrics->requests[class], 1);
-	metric_observe_us(metrics->seconds, took_us);
+	if (request->answered_us != 0)
+		metric_observe_us(metrics->seconds, took_us);
 	bool notable = status >= 500 || took_us >= TELEMETRY_SLOW_US;
 	LOG_EVENT(notable ? LOG_INFO : LOG_DEBUG, "http_request", LOG_TEXT("request_id", request->id),
 	          LOG_TEXT("method", request->method),

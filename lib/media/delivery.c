@@ -154,9 +154,12 @@ static bool parse_path(const char *path, size_t length, struct delivery_grant *r
 {
 	if (length <= PREFIX_LENGTH || memcmp(path, DELIVERY_PREFIX, PREFIX_LENGTH) != 0)
 		return false;
+	const char *key = path + PREFIX_LENGTH;
+	size_t key_length = length - PREFIX_LENGTH;
 	struct object_key_variant parts;
-	if (!object_key_parse_variant(path + PREFIX_LENGTH, length - PREFIX_LENGTH, &parts) &&
-	    !object_key_parse_negotiated(path + PREFIX_LENGTH, length - PREFIX_LENGTH, &parts))
+	bool is_negotiated = memchr(key, '.', key_length) == NULL;
+	if (is_negotiated ? !object_key_parse_negotiated(key, key_length, &parts)
+	                  : !object_key_parse_variant(key, key_length, &parts))
 		return false;
 	ret_grant->media_id = parts.media_id;
 	ret_grant->generation = parts.generation;

@@ -1,6 +1,7 @@
 // The libs3 driver's calls on objects.
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -104,7 +105,9 @@ static void send_put(const struct libs3_store *store, const struct store_target 
 		                       .metaData = metadata };
 	S3BucketContext bucket = libs3_bucket(store, target->bucket);
 	S3PutObjectHandler handler = { .responseHandler = libs3_response_handler, .putObjectDataCallback = on_send };
+	libs3_lock();
 	S3_put_object(&bucket, target->key, call->body->length, &properties, context, &handler, call);
+	libs3_unlock();
 	libs3_run(context, call);
 }
 
@@ -160,7 +163,9 @@ enum rc libs3_head(void *self, const struct store_target *target, struct deadlin
 		return rc != RC_OK ? rc : RC_NO_MEMORY;
 	S3BucketContext bucket = libs3_bucket(self, target->bucket);
 	struct libs3_call call = { .deadline = deadline, .wants_object = true };
+	libs3_lock();
 	S3_head_object(&bucket, target->key, context, &libs3_response_handler, &call);
+	libs3_unlock();
 	libs3_run(context, &call);
 	rc = libs3_judge(&call, err);
 	if (rc == RC_OK)
@@ -191,7 +196,9 @@ enum rc libs3_get(void *self, const struct store_target *target, const struct st
 		                       .ifMatchETag = options->if_match };
 	S3GetObjectHandler handler = { .responseHandler = libs3_response_handler, .getObjectDataCallback = on_receive };
 	struct libs3_call call = { .deadline = deadline, .wants_object = true, .sink = sink };
+	libs3_lock();
 	S3_get_object(&bucket, target->key, &conditions, options->first, options->length, context, &handler, &call);
+	libs3_unlock();
 	libs3_run(context, &call);
 	rc = libs3_judge(&call, err);
 	if (rc == RC_OK)
@@ -217,9 +224,21 @@ enum rc libs3_remove(void *self, const struct store_target *target, struct deadl
 		return rc != RC_OK ? rc : RC_NO_MEMORY;
 	S3BucketContext bucket = libs3_bucket(self, target->bucket);
 	struct libs3_call call = { .changes = true, .deadline = deadline };
+	libs3_lock();
 	S3_delete_object(&bucket, target->key, context, &libs3_response_handler, &call);
+	libs3_unlock();
 	libs3_run(context, &call);
 	return call.status == S3StatusErrorNoSuchKey ? RC_OK : libs3_judge(&call, err);
+}
+
+// libs3 takes the UTC of a list for local time (mktime): what it gives is taken back to that text and read right.
+static int64_t repair_list_time(int64_t seconds)
+{
+	time_t wrong = (time_t)seconds;
+	struct tm parts;
+	if (seconds <= 0 || localtime_r(&wrong, &parts) == NULL)
+		return 0;
+	return (int64_t)timegm(&parts) * 1000000;
 }
 
 static bool take_entry(struct store_page *page, const S3ListBucketContent *content)
@@ -231,7 +250,7 @@ static bool take_entry(struct store_page *page, const S3ListBucketContent *conte
 		return false;
 	*entry = (struct store_entry){ .key = arena_copy_text(page->memory, content->key),
 		                       .size = content->size,
-		                       .modified_us = content->lastModified * 1000000 };
+		                       .modified_us = repair_list_time(content->lastModified) };
 	if (length > 0)
 		memcpy(entry->etag, quoted ? content->eTag + 1 : content->eTag, quoted ? length - 2 : length);
 	page->count++;
@@ -274,9 +293,11 @@ enum rc libs3_list(void *self, const char *bucket, const struct store_list_optio
 		(void)err_set(err, rc, "no memory for a page");
 		S3_destroy_request_context(context);
 	} else {
+		libs3_lock();
 		S3_list_bucket(&where, options->prefix[0] == '\0' ? NULL : options->prefix,
 		               options->continuation != NULL ? options->continuation : options->start_after, NULL,
 		               (int)options->page_size, context, &handler, &call);
+		libs3_unlock();
 		libs3_run(context, &call);
 		rc = libs3_judge(&call, err);
 	}
@@ -335,8 +356,10 @@ enum rc libs3_copy(void *self, const struct store_target *from, const char *sour
 	struct libs3_call call = { .changes = true, .deadline = deadline };
 	char unused[STORE_ETAG_SIZE] = "";
 	int64_t modified = -1;
+	libs3_lock();
 	S3_copy_object(&bucket, from->key, to->bucket, to->key, NULL, &modified, (int)sizeof unused, unused, context,
 	               &libs3_response_handler, &call);
+	libs3_unlock();
 	libs3_run(context, &call);
 	rc = libs3_judge(&call, err);
 	return rc != RC_OK ? rc : confirm_copy(self, from, to, deadline, ret_etag, err);

@@ -41,6 +41,11 @@ S3BucketContext libs3_bucket(const struct libs3_store *store, const char *bucket
 // libs3's callbacks for every request; context is a struct libs3_call.
 extern const S3ResponseHandler libs3_response_handler;
 
+// libs3 writes the time of a request with gmtime, whose result all threads share: every S3_* call that begins a request
+// stands between these two. Running it needs no lock.
+void libs3_lock(void);
+void libs3_unlock(void);
+
 // Runs the requests of the context until all have ended or the deadline has passed, and destroys it.
 void libs3_run(S3RequestContext *context, struct libs3_call *call);
 

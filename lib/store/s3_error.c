@@ -62,10 +62,11 @@ static enum rc map_code(const char *code, enum rc otherwise)
 }
 
 // The error element: the root, or (SNS) a child of ErrorResponse.
-static const xmlNode *find_error(const xmlDoc *document)
+static const struct xml_node *find_error(const struct xml_document *document)
 {
-	const xmlNode *root = xmlDocGetRootElement(document);
-	return strcmp((const char *)root->name, "ErrorResponse") == 0 ? xml_child(root, "Error") : root;
+	const struct xml_node *root = xml_root(document);
+	const struct xml_node *inner = xml_child(root, "Error");
+	return inner != NULL ? inner : root;
 }
 
 // Texts of others go into our logs: printable only.
@@ -81,9 +82,9 @@ enum rc s3_error_map(long status, const char *body, size_t length, struct s3_exp
 {
 	char code[S3_ERROR_CODE_SIZE] = "";
 	char message[200] = "";
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	if (length > 0 && xml_parse(body, length, NULL, &document, NULL) == RC_OK) {
-		const xmlNode *error = find_error(document);
+		const struct xml_node *error = find_error(document);
 		(void)xml_child_copy(error, "Code", code, sizeof code);
 		(void)xml_child_copy(error, "Message", message, sizeof message);
 		make_printable(code);

@@ -90,11 +90,11 @@ static void add_attribute(struct buffer *form, unsigned number, const char *name
 
 static enum rc read_topic(const struct buffer *answer, char *ret_arn, size_t arn_size, struct err *err)
 {
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	enum rc rc = xml_parse(buffer_text(answer), answer->length, "CreateTopicResponse", &document, err);
 	if (rc != RC_OK)
 		return rc;
-	const xmlNode *result = xml_child(xmlDocGetRootElement(document), "CreateTopicResult");
+	const struct xml_node *result = xml_child(xml_root(document), "CreateTopicResult");
 	if (!xml_child_copy(result, "TopicArn", ret_arn, arn_size))
 		rc = err_set(err, RC_CORRUPT, "the store gave no ARN of the topic");
 	xml_free(&document);

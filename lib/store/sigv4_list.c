@@ -1,5 +1,6 @@
 // The SigV4 driver's calls on many objects: listing (ListObjectsV2) and deleting (DeleteObjects).
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/encoding.h"
@@ -11,8 +12,8 @@
 // A key takes at most three times its length in the answer; beside it stand size, date, ETag, owner.
 #define LIST_MEMORY ((LIMIT_OBJECT_KEY_BYTES + 256) * (STORE_LIST_PAGE + 8))
 
-static enum rc read_entry(const xmlNode *node, bool encoded, struct arena *memory, struct store_entry *ret_entry,
-                          struct err *err)
+static enum rc read_entry(const struct xml_node *node, bool encoded, struct arena *memory,
+                          struct store_entry *ret_entry, struct err *err)
 {
 	struct store_entry entry = { 0 };
 	enum rc rc = sigv4_xml_text(node, "Key", encoded, memory, &entry.key, err);
@@ -26,31 +27,52 @@ static enum rc read_entry(const xmlNode *node, bool encoded, struct arena *memor
 	return RC_OK;
 }
 
-static enum rc read_page(const xmlNode *root, struct store_page *page, struct err *err)
+static enum rc read_page(const struct xml_node *root, struct store_page *page, struct err *err)
 {
 	bool encoded = xml_child(root, "EncodingType") != NULL;
 	size_t count = 0;
-	for (const xmlNode *node = xml_child(root, "Contents"); node != NULL; node = xml_next(node))
+	for (const struct xml_node *node = xml_child(root, "Contents"); node != NULL; node = xml_next(node))
 		count++;
 	if (count > STORE_LIST_PAGE)
 		return err_set(err, RC_CORRUPT, "the store lists %zu objects on a page", count);
 	page->entries = arena_alloc(page->memory, count * sizeof page->entries[0]);
 	if (page->entries == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for %zu entries", count);
-	for (const xmlNode *node = xml_child(root, "Contents"); node != NULL; node = xml_next(node)) {
+	for (const struct xml_node *node = xml_child(root, "Contents"); node != NULL; node = xml_next(node)) {
 		enum rc rc = read_entry(node, encoded, page->memory, &page->entries[page->count], err);
 		if (rc != RC_OK)
 			return rc;
 		page->count++;
 	}
-	if (!xml_child_is_true(root, "IsTruncated"))
-		return RC_OK;
-	return sigv4_xml_text(root, "NextContinuationToken", false, page->memory, &page->continuation, err);
+	// Not the store's own token: Ceph writes the raw key into it, which XML cannot hold when it has control
+	// characters.
+	if (xml_child_is_true(root, "IsTruncated") && page->count > 0)
+		page->continuation = page->entries[page->count - 1].key;
+	return RC_OK;
 }
 
-static enum rc read_list(const struct buffer *answer, struct store_page *ret_page, struct err *err)
+// True at "&#x01;" and "&#1;": a reference to what XML 1.0 has no place for.
+static bool is_control_reference(const char *text)
 {
-	xmlDoc *document = NULL;
+	if (text[0] != '&' || text[1] != '#')
+		return false;
+	char *end;
+	unsigned long number = text[2] == 'x' ? strtoul(text + 3, &end, 16) : strtoul(text + 2, &end, 10);
+	return *end == ';' && number < ' ';
+}
+
+// Everything that we read is percent-encoded; what is not (see above) must not make the document unreadable.
+static void blank_control_characters(struct buffer *answer)
+{
+	for (size_t i = 0; i < answer->length; i++)
+		if ((unsigned char)answer->data[i] < ' ' || is_control_reference(answer->data + i))
+			answer->data[i] = ' ';
+}
+
+static enum rc read_list(struct buffer *answer, struct store_page *ret_page, struct err *err)
+{
+	struct xml_document *document = NULL;
+	blank_control_characters(answer);
 	enum rc rc = xml_parse(buffer_text(answer), answer->length, "ListBucketResult", &document, err);
 	if (rc != RC_OK)
 		return rc;
@@ -58,7 +80,7 @@ static enum rc read_list(const struct buffer *answer, struct store_page *ret_pag
 	if (page.memory == NULL)
 		rc = err_set(err, RC_NO_MEMORY, "no memory for a page");
 	else
-		rc = read_page(xmlDocGetRootElement(document), &page, err);
+		rc = read_page(xml_root(document), &page, err);
 	xml_free(&document);
 	if (rc == RC_OK)
 		*ret_page = page;
@@ -79,8 +101,8 @@ enum rc sigv4_list(void *self, const char *bucket, const struct store_list_optio
 		sigv4_call_query(&call, "encoding-type", "url");
 		sigv4_call_query(&call, "max-keys", page_size);
 		sigv4_call_query(&call, "prefix", options->prefix);
-		sigv4_call_query(&call, "start-after", options->start_after);
-		sigv4_call_query(&call, "continuation-token", options->continuation);
+		sigv4_call_query(&call, "start-after",
+		                 options->continuation != NULL ? options->continuation : options->start_after);
 		rc = sigv4_call_send(self, &call, err);
 	}
 	if (rc == RC_OK)
@@ -92,14 +114,14 @@ enum rc sigv4_list(void *self, const char *bucket, const struct store_list_optio
 // Errors of single keys inside a 200 answer; the others are gone.
 static enum rc read_delete_result(const struct sigv4_call *call, size_t count, size_t *ret_deleted, struct err *err)
 {
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	const struct buffer *answer = &call->exchange.answer;
 	enum rc rc = xml_parse(buffer_text(answer), answer->length, "DeleteResult", &document, err);
 	if (rc != RC_OK)
 		return rc;
 	size_t failed = 0;
-	const xmlNode *error = xml_child(xmlDocGetRootElement(document), "Error");
-	for (const xmlNode *node = error; node != NULL; node = xml_next(node)) {
+	const struct xml_node *error = xml_child(xml_root(document), "Error");
+	for (const struct xml_node *node = error; node != NULL; node = xml_next(node)) {
 		char code[S3_ERROR_CODE_SIZE] = "";
 		(void)xml_child_copy(node, "Code", code, sizeof code);
 		if (strcmp(code, "NoSuchKey") == 0)

@@ -20,13 +20,13 @@ enum rc sigv4_upload_create(void *self, const struct store_target *target, const
 	}
 	if (rc == RC_OK)
 		rc = sigv4_call_send(self, &call, err);
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	const struct buffer *answer = &call.exchange.answer;
 	if (rc == RC_OK)
 		rc = xml_parse(buffer_text(answer), answer->length, "InitiateMultipartUploadResult", &document, err);
 	char upload_id[STORE_UPLOAD_ID_SIZE] = "";
-	if (rc == RC_OK && (!xml_child_copy(xmlDocGetRootElement(document), "UploadId", upload_id, sizeof upload_id) ||
-	                    upload_id[0] == '\0'))
+	if (rc == RC_OK &&
+	    (!xml_child_copy(xml_root(document), "UploadId", upload_id, sizeof upload_id) || upload_id[0] == '\0'))
 		rc = err_set(err, RC_CORRUPT, "the store gave no usable upload id");
 	if (rc == RC_OK)
 		memcpy(ret_upload_id, upload_id, sizeof upload_id);
@@ -57,7 +57,7 @@ enum rc sigv4_upload_put_part(void *self, const struct store_target *target, con
 	return rc;
 }
 
-static enum rc read_part(const xmlNode *node, struct store_part *ret_part, struct err *err)
+static enum rc read_part(const struct xml_node *node, struct store_part *ret_part, struct err *err)
 {
 	uint64_t number;
 	uint64_t size;
@@ -69,16 +69,17 @@ static enum rc read_part(const xmlNode *node, struct store_part *ret_part, struc
 	return RC_OK;
 }
 
-static enum rc read_parts(const xmlNode *root, struct store_parts *ret_parts, unsigned *ret_last, struct err *err)
+static enum rc read_parts(const struct xml_node *root, struct store_parts *ret_parts, unsigned *ret_last,
+                          struct err *err)
 {
 	size_t count = 0;
-	for (const xmlNode *node = xml_child(root, "Part"); node != NULL; node = xml_next(node))
+	for (const struct xml_node *node = xml_child(root, "Part"); node != NULL; node = xml_next(node))
 		count++;
 	struct store_parts parts = { .parts = calloc(count + 1, sizeof *parts.parts) };
 	if (parts.parts == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for %zu parts", count);
 	enum rc rc = RC_OK;
-	const xmlNode *node = xml_child(root, "Part");
+	const struct xml_node *node = xml_child(root, "Part");
 	for (; node != NULL && rc == RC_OK; node = xml_next(node)) {
 		rc = read_part(node, &parts.parts[parts.count], err);
 		if (rc == RC_OK)
@@ -108,12 +109,12 @@ enum rc sigv4_upload_list_parts(void *self, const struct store_target *target, c
 		sigv4_call_query(&call, "part-number-marker", after > 0 ? after_text : NULL);
 		rc = sigv4_call_send(self, &call, err);
 	}
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	const struct buffer *answer = &call.exchange.answer;
 	if (rc == RC_OK)
 		rc = xml_parse(buffer_text(answer), answer->length, "ListPartsResult", &document, err);
 	if (rc == RC_OK)
-		rc = read_parts(xmlDocGetRootElement(document), ret_parts, ret_last, err);
+		rc = read_parts(xml_root(document), ret_parts, ret_last, err);
 	xml_free(&document);
 	sigv4_call_done(&call);
 	return rc;
@@ -122,10 +123,10 @@ enum rc sigv4_upload_list_parts(void *self, const struct store_target *target, c
 static enum rc read_completed(struct sigv4_call *call, char ret_etag[STORE_ETAG_SIZE], struct err *err)
 {
 	const struct buffer *answer = &call->exchange.answer;
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	if (xml_parse(buffer_text(answer), answer->length, "CompleteMultipartUploadResult", &document, NULL) != RC_OK)
 		return s3_error_map(200, buffer_text(answer), answer->length, call->expect, call->code, err);
-	sigv4_xml_etag(xmlDocGetRootElement(document), "ETag", ret_etag);
+	sigv4_xml_etag(xml_root(document), "ETag", ret_etag);
 	xml_free(&document);
 	return RC_OK;
 }
@@ -186,7 +187,7 @@ enum rc sigv4_upload_abort(void *self, const struct store_target *target, const 
 
 #define UPLOAD_LIST_MEMORY ((LIMIT_OBJECT_KEY_BYTES + STORE_UPLOAD_ID_SIZE + 128) * (STORE_LIST_PAGE + 8))
 
-static enum rc write_continuation(const xmlNode *root, bool encoded, struct arena *memory,
+static enum rc write_continuation(const struct xml_node *root, bool encoded, struct arena *memory,
                                   const char **ret_continuation, struct err *err)
 {
 	const char *key;
@@ -235,18 +236,18 @@ static enum rc add_continuation(struct sigv4_call *call, const char *continuatio
 	return RC_OK;
 }
 
-static enum rc read_uploads(const xmlNode *root, struct store_upload_page *page, struct err *err)
+static enum rc read_uploads(const struct xml_node *root, struct store_upload_page *page, struct err *err)
 {
 	bool encoded = xml_child(root, "EncodingType") != NULL;
 	size_t count = 0;
-	for (const xmlNode *node = xml_child(root, "Upload"); node != NULL; node = xml_next(node))
+	for (const struct xml_node *node = xml_child(root, "Upload"); node != NULL; node = xml_next(node))
 		count++;
 	if (count > STORE_LIST_PAGE)
 		return err_set(err, RC_CORRUPT, "the store lists %zu uploads on a page", count);
 	page->uploads = arena_alloc(page->memory, count * sizeof page->uploads[0]);
 	if (page->uploads == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for %zu uploads", count);
-	for (const xmlNode *node = xml_child(root, "Upload"); node != NULL; node = xml_next(node)) {
+	for (const struct xml_node *node = xml_child(root, "Upload"); node != NULL; node = xml_next(node)) {
 		struct store_upload *upload = &page->uploads[page->count];
 		enum rc rc = sigv4_xml_text(node, "Key", encoded, page->memory, &upload->key, err);
 		if (rc == RC_OK)
@@ -263,7 +264,7 @@ static enum rc read_uploads(const xmlNode *root, struct store_upload_page *page,
 
 static enum rc read_upload_page(const struct buffer *answer, struct store_upload_page *ret_page, struct err *err)
 {
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	enum rc rc = xml_parse(buffer_text(answer), answer->length, "ListMultipartUploadsResult", &document, err);
 	if (rc != RC_OK)
 		return rc;
@@ -271,7 +272,7 @@ static enum rc read_upload_page(const struct buffer *answer, struct store_upload
 	if (page.memory == NULL)
 		rc = err_set(err, RC_NO_MEMORY, "no memory for a page");
 	else
-		rc = read_uploads(xmlDocGetRootElement(document), &page, err);
+		rc = read_uploads(xml_root(document), &page, err);
 	xml_free(&document);
 	if (rc == RC_OK)
 		*ret_page = page;

@@ -242,10 +242,10 @@ enum rc sigv4_remove(void *self, const struct store_target *target, struct deadl
 static enum rc read_copy_result(struct sigv4_call *call, char ret_etag[STORE_ETAG_SIZE], struct err *err)
 {
 	const struct buffer *answer = &call->exchange.answer;
-	xmlDoc *document = NULL;
+	struct xml_document *document = NULL;
 	if (xml_parse(buffer_text(answer), answer->length, "CopyObjectResult", &document, NULL) != RC_OK)
 		return s3_error_map(200, buffer_text(answer), answer->length, call->expect, call->code, err);
-	sigv4_xml_etag(xmlDocGetRootElement(document), "ETag", ret_etag);
+	sigv4_xml_etag(xml_root(document), "ETag", ret_etag);
 	xml_free(&document);
 	return RC_OK;
 }

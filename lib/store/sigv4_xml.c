@@ -1,6 +1,7 @@
 // Values of S3's answers.
 #include "store/sigv4_xml.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -20,21 +21,21 @@ static char *copy_decoded(struct arena *memory, const char *text)
 	return copy;
 }
 
-enum rc sigv4_xml_text(const xmlNode *parent, const char *name, bool encoded, struct arena *memory,
+enum rc sigv4_xml_text(const struct xml_node *parent, const char *name, bool encoded, struct arena *memory,
                        const char **ret_text, struct err *err)
 {
 	char *text = xml_child_text(parent, name);
 	if (text == NULL)
 		return err_set(err, RC_CORRUPT, "the store's answer lacks %s", name);
 	char *copy = encoded ? copy_decoded(memory, text) : arena_copy_text(memory, text);
-	xmlFree(text);
+	free(text);
 	if (copy == NULL)
 		return err_set(err, RC_CORRUPT, "the store's answer has a broken %s", name);
 	*ret_text = copy;
 	return RC_OK;
 }
 
-int64_t sigv4_xml_time(const xmlNode *parent, const char *name)
+int64_t sigv4_xml_time(const struct xml_node *parent, const char *name)
 {
 	char text[64];
 	int64_t time_us;
@@ -43,7 +44,7 @@ int64_t sigv4_xml_time(const xmlNode *parent, const char *name)
 	return time_us;
 }
 
-void sigv4_xml_etag(const xmlNode *parent, const char *name, char ret_etag[STORE_ETAG_SIZE])
+void sigv4_xml_etag(const struct xml_node *parent, const char *name, char ret_etag[STORE_ETAG_SIZE])
 {
 	char etag[STORE_ETAG_SIZE] = "";
 	(void)xml_child_copy(parent, name, etag, sizeof etag);

@@ -162,12 +162,18 @@ static bool may_repeat(enum rc rc, enum store_repeat repeat)
 	return rc == RC_UNAVAILABLE || (rc == RC_UNKNOWN && repeat == STORE_REPEAT_ANY);
 }
 
+// Drivers' timers and ours do not agree to the millisecond.
+static bool is_over(struct deadline deadline)
+{
+	return deadline_left_ms(deadline) <= 10;
+}
+
 // Whoever may repeat the call himself needs not look first: for him an unknown outcome is a plain failure.
 static enum rc soften_unknown(enum rc rc, enum store_repeat repeat, struct deadline deadline, struct err *err)
 {
 	if (rc != RC_UNKNOWN || repeat != STORE_REPEAT_ANY)
 		return rc;
-	rc = deadline_passed(deadline) ? RC_TIMEOUT : RC_UNAVAILABLE;
+	rc = is_over(deadline) ? RC_TIMEOUT : RC_UNAVAILABLE;
 	if (err != NULL)
 		err->rc = rc;
 	return rc;

@@ -7,6 +7,7 @@
 // dot segments, or of more than 1022 bytes, are refused, since libs3 would reach other keys. Each put and copy is
 // confirmed by a head. libs3 follows redirects and takes proxies from the environment. Stalls are found after 15 s (its
 // constant).
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,19 @@
 #include "base/crypto.h"
 #include "store/libs3_store.h"
 #include "store/store_sink.h"
+
+// What it guards is global in libs3 itself, so one lock a store would not do.
+static pthread_mutex_t begin_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void libs3_lock(void)
+{
+	(void)pthread_mutex_lock(&begin_lock);
+}
+
+void libs3_unlock(void)
+{
+	(void)pthread_mutex_unlock(&begin_lock);
+}
 
 static void libs3_free(void *self)
 {
@@ -261,8 +275,10 @@ static enum rc libs3_bucket_create(void *self, const char *bucket, struct deadli
 		return RC_NO_MEMORY;
 	S3BucketContext where = libs3_bucket(store, bucket);
 	struct libs3_call call = { .changes = true, .deadline = deadline };
+	libs3_lock();
 	S3_create_bucket(where.protocol, where.accessKeyId, where.secretAccessKey, where.hostName, bucket,
 	                 S3CannedAclPrivate, NULL, context, &libs3_response_handler, &call);
+	libs3_unlock();
 	libs3_run(context, &call);
 	if (call.status == S3StatusErrorBucketAlreadyOwnedByYou)
 		return RC_OK;
@@ -277,8 +293,10 @@ static enum rc libs3_bucket_remove(void *self, const char *bucket, struct deadli
 		return RC_NO_MEMORY;
 	S3BucketContext where = libs3_bucket(store, bucket);
 	struct libs3_call call = { .changes = true, .deadline = deadline };
+	libs3_lock();
 	S3_delete_bucket(where.protocol, where.uriStyle, where.accessKeyId, where.secretAccessKey, where.hostName,
 	                 bucket, context, &libs3_response_handler, &call);
+	libs3_unlock();
 	libs3_run(context, &call);
 	return libs3_judge(&call, err);
 }

@@ -199,9 +199,7 @@ static enum transport_end conclude_failure(CURL *handle, CURLcode result, struct
 enum transport_end transport_conclude(CURL *handle, CURLcode result, struct transport_exchange *exchange,
                                       struct err *err)
 {
-	// A server may answer (403, 412) and close before it has read the whole body: that answer counts.
-	bool refused = exchange->status >= 300 && (result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR);
-	if (result != CURLE_OK && !refused)
+	if (result != CURLE_OK)
 		return conclude_failure(handle, result, exchange, err);
 	const struct store_sink *sink = exchange->sink;
 	bool success = exchange->status >= 200 && exchange->status < 300;

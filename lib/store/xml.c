@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <libxml/parser.h>
+#include <libxml/tree.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
 
-enum rc xml_parse(const char *text, size_t length, const char *root, xmlDoc **ret_document, struct err *err)
+enum rc xml_parse(const char *text, size_t length, const char *root, struct xml_document **ret_document,
+                  struct err *err)
 {
 	// S3 sends blanks ahead of slow answers to keep the connection alive; the XML declaration must come first.
 	while (length > 0 && strchr(" \t\r\n", *text) != NULL && *text != '\0') {
@@ -28,52 +30,61 @@ enum rc xml_parse(const char *text, size_t length, const char *root, xmlDoc **re
 		xmlFreeDoc(document);
 		return err_set(err, RC_CORRUPT, "the store's answer is no %s document", root == NULL ? "plain" : root);
 	}
-	*ret_document = document;
+	*ret_document = (struct xml_document *)document;
 	return RC_OK;
 }
 
-void xml_free(xmlDoc **document)
+void xml_free(struct xml_document **document)
 {
 	if (*document != NULL)
-		xmlFreeDoc(*document);
+		xmlFreeDoc((xmlDoc *)*document);
 	*document = NULL;
 }
 
-static xmlNode *find_element(xmlNode *node, const xmlChar *name)
+const struct xml_node *xml_root(const struct xml_document *document)
+{
+	return (const struct xml_node *)xmlDocGetRootElement((const xmlDoc *)document);
+}
+
+static const struct xml_node *find_element(const xmlNode *node, const xmlChar *name)
 {
 	for (; node != NULL; node = node->next)
 		if (node->type == XML_ELEMENT_NODE && xmlStrEqual(node->name, name))
-			return node;
+			return (const struct xml_node *)node;
 	return NULL;
 }
 
-xmlNode *xml_child(const xmlNode *parent, const char *name)
+const struct xml_node *xml_child(const struct xml_node *parent, const char *name)
 {
-	return parent == NULL ? NULL : find_element(parent->children, (const xmlChar *)name);
+	return parent == NULL ? NULL : find_element(((const xmlNode *)parent)->children, (const xmlChar *)name);
 }
 
-xmlNode *xml_next(const xmlNode *node)
+const struct xml_node *xml_next(const struct xml_node *node)
 {
-	return find_element(node->next, node->name);
+	const xmlNode *element = (const xmlNode *)node;
+	return find_element(element->next, element->name);
 }
 
-char *xml_child_text(const xmlNode *parent, const char *name)
+char *xml_child_text(const struct xml_node *parent, const char *name)
 {
-	const xmlNode *child = xml_child(parent, name);
-	return child == NULL ? NULL : (char *)xmlNodeGetContent(child);
+	const struct xml_node *child = xml_child(parent, name);
+	xmlChar *content = child == NULL ? NULL : xmlNodeGetContent((const xmlNode *)child);
+	char *text = content == NULL ? NULL : strdup((const char *)content);
+	xmlFree(content);
+	return text;
 }
 
-bool xml_child_copy(const xmlNode *parent, const char *name, char *ret_text, size_t size)
+bool xml_child_copy(const struct xml_node *parent, const char *name, char *ret_text, size_t size)
 {
 	char *text = xml_child_text(parent, name);
 	bool fits = text != NULL && strlen(text) < size;
 	if (fits)
 		memcpy(ret_text, text, strlen(text) + 1);
-	xmlFree(text);
+	free(text);
 	return fits;
 }
 
-bool xml_child_number(const xmlNode *parent, const char *name, uint64_t *ret_number)
+bool xml_child_number(const struct xml_node *parent, const char *name, uint64_t *ret_number)
 {
 	char text[24];
 	if (!xml_child_copy(parent, name, text, sizeof text) || text[0] < '0' || text[0] > '9')
@@ -87,7 +98,7 @@ bool xml_child_number(const xmlNode *parent, const char *name, uint64_t *ret_num
 	return true;
 }
 
-bool xml_child_is_true(const xmlNode *parent, const char *name)
+bool xml_child_is_true(const struct xml_node *parent, const char *name)
 {
 	char text[8];
 	return xml_child_copy(parent, name, text, sizeof text) && strcmp(text, "true") == 0;

@@ -118,7 +118,10 @@ function assertDeveloped(seen) {
 test('the page opens with the log-in form and its security policy', async () => {
   const response = await page.goto(new URL('/', process.env.SAFELIGHT_URL).href);
   assert.equal(response.status(), 200);
-  assert.match(response.headers()['content-security-policy'] ?? '', /default-src 'self'/);
+  const policy = response.headers()['content-security-policy'] ?? '';
+  assert.match(policy, /default-src 'none'/);
+  assert.match(policy, /script-src 'self'/);
+  assert.doesNotMatch(policy, /unsafe|\*/);
   await page.getByRole('heading', { name: 'Come in' }).waitFor();
 });
 

@@ -236,6 +236,7 @@ def check_object():
     expect(given["key"] in listed, f"boto3 lists {listed}")
     client.put_object(Bucket=given["bucket"], Key=given["their_key"], Body=given["content"].encode(), ContentType="image/png",
                       Metadata={"from": "boto3"})
+    client.put_object(Bucket=given["bucket"], Key="theirs/\x01\n&.png", Body=b"")
 
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": given["access_key"], "AWS_SECRET_ACCESS_KEY": given["secret_key"],
                    "AWS_DEFAULT_REGION": "default", "AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -249,6 +250,11 @@ def check_object():
     head = json.loads(result.stdout)
     expect(head["ContentLength"] == len(given["content"].encode()) and head["ContentType"] == given["content_type"]
            and head["Metadata"] == given["metadata"], f"aws-cli sees {head}")
+
+
+def delete_odd_key():
+    given = facts()
+    s3_client(given).delete_object(Bucket=given["bucket"], Key="theirs/\x01\n&.png")
 
 
 def check_configuration():
@@ -315,7 +321,8 @@ def check_event():
 CHECKS = {"presigned-put": check_presigned_put, "presigned-curl": check_presigned_with_curl,
           "presigned-get": check_presigned_get, "presigned-expired": check_presigned_expired, "form": check_form,
           "object": check_object, "configuration": check_configuration, "cors-removed": check_cors_removed,
-          "event": check_event}
+          "event": check_event,
+          "delete-odd-key": delete_odd_key}
 
 
 def main():

@@ -19,7 +19,7 @@ static void post(const char *path, const char *json, unsigned status, struct tes
 
 static void refresh(const char *token, unsigned status, char ret_next[128])
 {
-	char json[200];
+	char json[1024];
 	struct test_reply reply;
 	(void)snprintf(json, sizeof json, "{\"refresh_token\":\"%s\"}", token);
 	post("/v1/auth/refresh", json, status, &reply);

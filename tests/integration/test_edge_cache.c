@@ -26,8 +26,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	edge_rig_stop(&rig);
-	return 0;
+	return edge_rig_stop(&rig);
 }
 
 static int fresh(void **state)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "store/content_md5.h"
 #include "tests/integration/support/store_bench.h"
@@ -63,6 +64,8 @@ static void odd_keys_round_trip(struct store_bench *bench)
 	for (size_t i = 0; i < count; i++) {
 		assert_string_equal(page.entries[i].key, keys[i]); // the table is in byte order
 		assert_int_equal(page.entries[i].size, strlen(keys[i]));
+		assert_int_equal(strlen(page.entries[i].etag), 32);
+		assert_true(llabs(page.entries[i].modified_us - clock_now_us()) < 60 * 1000000LL);
 		store_bench_assert_content(bench, keys[i], keys[i], strlen(keys[i]));
 	}
 	store_page_done(&page);

@@ -1,6 +1,7 @@
 // Access tokens: what is issued is accepted; of everything else nothing is.
 #include "cmocka_all.h"
 
+#include <jwt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,21 @@ static void test_forging_by_hand_works(void **state)
 	        verify(*state, forge(HEADER, "{" WHO ",\"iat\":1800000060,\"nbf\":1800000060,\"exp\":1800000900,"
 	                                     "\"extra\":1}")),
 	        RC_OK);
+}
+
+static void test_libjwt_agrees(void **state)
+{
+	uint8_t secret[SHA256_SIZE];
+	char *token = issue(*state);
+	jwt_t *jwt = NULL;
+	assert_true(decode_hex(KEY_A, strlen(KEY_A), secret, sizeof secret));
+	assert_int_equal(jwt_decode(&jwt, token, secret, sizeof secret), 0);
+	assert_int_equal(jwt_get_alg(jwt), JWT_ALG_HS256);
+	assert_string_equal(jwt_get_header(jwt, "kid"), "a");
+	assert_string_equal(jwt_get_grant(jwt, "sub"), "01a20c61-3596-7752-a017-fb5176d3700c");
+	assert_int_equal(jwt_get_grant_int(jwt, "exp"), NOW + 900);
+	jwt_free(jwt);
+	free(token);
 }
 
 static void test_expires(void **state)
@@ -353,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_issued_is_accepted),
 		cmocka_unit_test(test_forging_by_hand_works),
+		cmocka_unit_test(test_libjwt_agrees),
 		cmocka_unit_test(test_expires),
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_hostile_headers),

@@ -48,6 +48,12 @@ static void get_id(struct http_request *request)
 		http_respond_empty(request, 204);
 }
 
+static void get_options(struct http_request *request)
+{
+	http_respond_header(request, "Tus-Version", "1.0.0");
+	http_respond_empty(request, 204);
+}
+
 static void forget(struct http_request *request)
 {
 	(void)request;
@@ -60,13 +66,14 @@ TEST_ROUTE(route_rc, .method = "GET", .path = "/rc/{name}", .handle = get_rc);
 TEST_ROUTE(route_too_much, .method = "GET", .path = "/too-much", .handle = get_too_much);
 TEST_ROUTE(route_forget, .method = "GET", .path = "/forget", .handle = forget);
 TEST_ROUTE(route_forget_worker, .method = "GET", .path = "/forget-worker", .handle = forget, .run = ROUTE_WORKER);
+TEST_ROUTE(route_options, .method = "OPTIONS", .path = "/tagged", .handle = get_options);
 TEST_ROUTE(route_user, .method = "GET", .path = "/user", .handle = test_echo, .auth = ROUTE_USER);
 TEST_ROUTE(route_admin, .method = "GET", .path = "/admin", .handle = test_echo, .auth = ROUTE_ADMIN);
 TEST_ROUTE(route_optional, .method = "GET", .path = "/optional", .handle = test_echo, .auth = ROUTE_OPTIONAL);
 
-static const struct route *const ROUTES[] = { &route_echo,     &route_id,      &route_tagged,        &route_rc,
-	                                      &route_too_much, &route_forget,  &route_forget_worker, &route_user,
-	                                      &route_admin,    &route_optional };
+static const struct route *const ROUTES[] = { &route_echo, &route_id,       &route_tagged,  &route_options,
+	                                      &route_rc,   &route_too_much, &route_forget,  &route_forget_worker,
+	                                      &route_user, &route_admin,    &route_optional };
 #define ROUTE_COUNT (sizeof ROUTES / sizeof ROUTES[0])
 
 static enum rc authenticate(void *context, const struct http_request *request, bool *ret_present,
@@ -306,6 +313,19 @@ static void test_cors(void **state)
 	}
 }
 
+static void test_options_route(void **state)
+{
+	struct raw_answer answer;
+	test_ask(*state, "OPTIONS", "/tagged", "Origin: https://app.example\r\n", NULL, &answer);
+	assert_header(&answer, "Tus-Version", "1.0.0");
+	assert_header(&answer, "Access-Control-Allow-Origin", "https://app.example");
+	test_ask(*state, "OPTIONS", "/tagged",
+	         "Origin: https://app.example\r\nAccess-Control-Request-Method: PATCH\r\n", NULL, &answer);
+	assert_int_equal(answer.status, 204);
+	assert_no_header(&answer, "Tus-Version");
+	assert_header(&answer, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+}
+
 // ---- built-in routes ------------------------------------------------------------------------------------------------
 
 static void test_health_and_readiness(void **state)
@@ -409,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_authentication),
 		cmocka_unit_test(test_admission),
 		cmocka_unit_test(test_cors),
+		cmocka_unit_test(test_options_route),
 		cmocka_unit_test(test_health_and_readiness),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_start_refuses),

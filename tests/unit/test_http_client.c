@@ -345,74 +345,75 @@ static void test_only_public_addresses(void **state)
 	stop_bad_server(&server);
 }
 
+static const struct {
+	const char *address;
+	bool public;
+} ADDRESSES[] = {
+	{ "8.8.8.8", true },
+	{ "1.1.1.1", true },
+	{ "172.15.255.255", true },
+	{ "172.32.0.0", true },
+	{ "100.63.255.255", true },
+	{ "100.128.0.0", true },
+	{ "11.0.0.1", true },
+	{ "223.255.255.254", true },
+	{ "198.20.0.0", true },
+	{ "0.0.0.0", false },
+	{ "0.1.2.3", false },
+	{ "10.0.0.1", false },
+	{ "10.255.255.255", false },
+	{ "100.64.0.1", false },
+	{ "100.127.255.255", false },
+	{ "127.0.0.1", false },
+	{ "127.255.255.255", false },
+	{ "169.254.169.254", false },
+	{ "172.16.0.1", false },
+	{ "172.31.255.255", false },
+	{ "192.0.0.8", false },
+	{ "192.0.2.1", false },
+	{ "192.88.99.1", false },
+	{ "192.168.1.1", false },
+	{ "198.18.0.1", false },
+	{ "198.19.255.255", false },
+	{ "198.51.100.1", false },
+	{ "203.0.113.1", false },
+	{ "224.0.0.1", false },
+	{ "239.255.255.255", false },
+	{ "240.0.0.1", false },
+	{ "255.255.255.255", false },
+	{ "2606:4700::1111", true },
+	{ "2001:4860::8888", true },
+	{ "::", false },
+	{ "::1", false },
+	{ "::8.8.8.8", false },
+	{ "::ffff:8.8.8.8", true },
+	{ "::ffff:127.0.0.1", false },
+	{ "::ffff:10.0.0.1", false },
+	{ "64:ff9b::8.8.8.8", true },
+	{ "64:ff9b::10.0.0.1", false },
+	{ "64:ff9b:1::1", false },
+	{ "2002:808:808::1", true },
+	{ "2002:7f00:1::1", false },
+	{ "2001::1", false },
+	{ "2001:db8::1", false },
+	{ "3fff::1", false },
+	{ "fc00::1", false },
+	{ "fd12::1", false },
+	{ "fe80::1", false },
+	{ "fec0::1", false },
+	{ "ff02::1", false },
+	{ "100::1", false },
+};
+
 static void test_address_rule(void **state)
 {
-	static const struct {
-		const char *address;
-		bool public;
-	} rows[] = {
-		{ "8.8.8.8", true },
-		{ "1.1.1.1", true },
-		{ "172.15.255.255", true },
-		{ "172.32.0.0", true },
-		{ "100.63.255.255", true },
-		{ "100.128.0.0", true },
-		{ "11.0.0.1", true },
-		{ "223.255.255.254", true },
-		{ "198.20.0.0", true },
-		{ "0.0.0.0", false },
-		{ "0.1.2.3", false },
-		{ "10.0.0.1", false },
-		{ "10.255.255.255", false },
-		{ "100.64.0.1", false },
-		{ "100.127.255.255", false },
-		{ "127.0.0.1", false },
-		{ "127.255.255.255", false },
-		{ "169.254.169.254", false },
-		{ "172.16.0.1", false },
-		{ "172.31.255.255", false },
-		{ "192.0.0.8", false },
-		{ "192.0.2.1", false },
-		{ "192.88.99.1", false },
-		{ "192.168.1.1", false },
-		{ "198.18.0.1", false },
-		{ "198.19.255.255", false },
-		{ "198.51.100.1", false },
-		{ "203.0.113.1", false },
-		{ "224.0.0.1", false },
-		{ "239.255.255.255", false },
-		{ "240.0.0.1", false },
-		{ "255.255.255.255", false },
-		{ "2606:4700::1111", true },
-		{ "2001:4860::8888", true },
-		{ "::", false },
-		{ "::1", false },
-		{ "::8.8.8.8", false },
-		{ "::ffff:8.8.8.8", true },
-		{ "::ffff:127.0.0.1", false },
-		{ "::ffff:10.0.0.1", false },
-		{ "64:ff9b::8.8.8.8", true },
-		{ "64:ff9b::10.0.0.1", false },
-		{ "64:ff9b:1::1", false },
-		{ "2002:808:808::1", true },
-		{ "2002:7f00:1::1", false },
-		{ "2001::1", false },
-		{ "2001:db8::1", false },
-		{ "3fff::1", false },
-		{ "fc00::1", false },
-		{ "fd12::1", false },
-		{ "fe80::1", false },
-		{ "fec0::1", false },
-		{ "ff02::1", false },
-		{ "100::1", false },
-	};
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof ADDRESSES / sizeof ADDRESSES[0]; i++) {
 		const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST };
 		struct addrinfo *info = NULL;
-		assert_int_equal(getaddrinfo(rows[i].address, NULL, &hints, &info), 0);
-		if (address_is_public(info->ai_addr) != rows[i].public)
-			fail_msg("%s", rows[i].address);
+		assert_int_equal(getaddrinfo(ADDRESSES[i].address, NULL, &hints, &info), 0);
+		if (address_is_public(info->ai_addr) != ADDRESSES[i].public)
+			fail_msg("%s", ADDRESSES[i].address);
 		freeaddrinfo(info);
 	}
 	assert_false(address_is_public(&(struct sockaddr){ .sa_family = AF_UNIX }));

@@ -1,8 +1,7 @@
-// Absolute deadlines and the protocol of deferred requests: slow clients, late answers, overload, drain, and many of
-// all at once (worth running under ThreadSanitizer and AddressSanitizer).
+// Absolute deadlines and the protocol of deferred requests: slow clients, late answers, overload, and many of all
+// at once (worth running under ThreadSanitizer and AddressSanitizer).
 #include "test_http_support.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -399,98 +398,6 @@ static void test_storm(void **state)
 	assert_int_equal(in_flight(), 0);
 }
 
-// ---- drain ----------------------------------------------------------------------------------------------------------
-
-static bool is_refused(uint16_t port)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		                       .sin_port = htons(port),
-		                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	bool refused = connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
-	(void)close(fd);
-	return refused;
-}
-
-static void *drain(void *argument)
-{
-	http_server_drain(argument, 300);
-	return NULL;
-}
-
-static void test_drain(void **state)
-{
-	struct http_server_config config = test_config(ROUTES, sizeof ROUTES / sizeof ROUTES[0]);
-	struct raw_answer answer;
-	pthread_t thread;
-	(void)state;
-	config.queue = 64;
-	config.request_ms = 30000;
-	atomic_store(&fixture.gate, false);
-	struct http_server *server = test_start(&config);
-	uint16_t port = http_server_port(server);
-	int idle = raw_connect(server);
-	int held = raw_connect(server);
-	int waiting = raw_connect(server);
-	int deferred = raw_connect(server);
-	assert_true(raw_send(idle, "GET /quick HTTP/1.1\r\nHost: t\r\n\r\n"));
-	raw_read(idle, false, &answer);
-	assert_true(raw_send(held, "GET /hold HTTP/1.1\r\nHost: t\r\n\r\n"));
-	assert_true(raw_send(waiting, "GET /hold HTTP/1.1\r\nHost: t\r\n\r\n"));
-	assert_true(raw_send(deferred, "GET /defer-late?q=late HTTP/1.1\r\nHost: t\r\nX-Keep: kept\r\n\r\n"));
-	clock_sleep_ms(100);
-	http_server_set_leaving(server);
-	test_ask(server, "GET", "/healthz", "", NULL, &answer);
-	assert_int_equal(answer.status, 200);
-	int64_t begin = clock_monotonic_us();
-	assert_int_equal(pthread_create(&thread, NULL, drain, server), 0);
-	clock_sleep_ms(100);
-	// While draining: nobody new gets in, but is told so.
-	assert_true(is_refused(port));
-	// A kept connection is still served, and told to close.
-	assert_true(raw_send(idle, "GET /quick HTTP/1.1\r\nHost: t\r\n\r\n"));
-	raw_read(idle, false, &answer);
-	assert_int_equal(answer.status, 200);
-	assert_header(&answer, "Connection", "close");
-	// At the end of the time: what is deferred, on a worker or elsewhere, is answered.
-	raw_read(held, false, &answer);
-	assert_int_equal(answer.status, 503);
-	assert_holds(answer.body, "/problems/shutting-down");
-	raw_read(waiting, false, &answer);
-	assert_int_equal(answer.status, 503);
-	raw_read(deferred, false, &answer);
-	assert_int_equal(answer.status, 503);
-	assert_in_range(elapsed_ms(begin), 250, 2000);
-	atomic_store(&fixture.gate, true);
-	(void)pthread_join(thread, NULL);
-	assert_true(raw_is_closed(held, 1000));
-	(void)close(idle);
-	(void)close(held);
-	(void)close(waiting);
-	(void)close(deferred);
-}
-
-static void test_drain_lets_requests_finish(void **state)
-{
-	struct http_server_config config = test_config(ROUTES, sizeof ROUTES / sizeof ROUTES[0]);
-	struct raw_answer answer;
-	pthread_t thread;
-	(void)state;
-	atomic_store(&fixture.gate, false);
-	struct http_server *server = test_start(&config);
-	int held = raw_connect(server);
-	assert_true(raw_send(held, "GET /hold HTTP/1.1\r\nHost: t\r\n\r\n"));
-	clock_sleep_ms(50);
-	assert_int_equal(pthread_create(&thread, NULL, drain, server), 0);
-	clock_sleep_ms(50);
-	atomic_store(&fixture.gate, true);
-	raw_read(held, false, &answer);
-	assert_int_equal(answer.status, 200);
-	assert_header(&answer, "Connection", "close");
-	(void)pthread_join(thread, NULL);
-	(void)close(held);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,8 +410,6 @@ int main(void)
 		cmocka_unit_test(test_overload_is_refused_at_once),
 		cmocka_unit_test(test_waiting_past_the_deadline_is_not_begun),
 		cmocka_unit_test(test_storm),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_drain_lets_requests_finish),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -157,7 +157,7 @@ static inline void raw_read(int fd, bool without_body, struct raw_answer *ret_an
 		if (!raw_read_head(fd, ret_answer))
 			return;
 	} while (strncmp(ret_answer->head, "HTTP/1.1 100", 12) == 0);
-	ret_answer->status = atoi(ret_answer->head + strlen("HTTP/1.1 "));
+	ret_answer->status = (int)strtol(ret_answer->head + strlen("HTTP/1.1 "), NULL, 10);
 	size_t wanted = raw_header(ret_answer, "Content-Length", value) ? strtoul(value, NULL, 10) : 0;
 	assert_true(wanted < sizeof ret_answer->body);
 	while (!without_body && ret_answer->body_length < wanted) {

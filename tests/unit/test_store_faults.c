@@ -227,7 +227,8 @@ static const struct row ROWS[] = {
 	{ "hangs up on a put", "libs3", do_put, { HANG_UP }, 1, RC_UNKNOWN, 1, 5000 },
 	{ "cuts the body", "libs3", do_get, { CUT }, 1, RC_UNAVAILABLE, 3, 5000 },
 	{ "overloaded", "libs3", do_put, { SLOW_DOWN }, 1, RC_UNAVAILABLE, 3, 5000 },
-	{ "continues, then fails without a word", "libs3", do_put, { BROKEN }, 1, RC_UNKNOWN, 0, 5000 },
+	{ "fails a put without a word", "libs3", do_put, { BROKEN }, 1, RC_UNKNOWN, 2, 5000 },
+	{ "fails it, and has another object", "libs3", do_put, { BROKEN, STORED }, 2, RC_UNKNOWN, 2, 5000 },
 };
 // clang-format on
 

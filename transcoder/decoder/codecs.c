@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <vips/vips.h>
+#include <webp/encode.h>
 
 #include "transcoder/decoder/picture.h"
 
@@ -71,7 +72,7 @@ static void allow_only(const char *kind, const char *const *classes, size_t coun
 
 void codecs_block_savers(void)
 {
-	static const char *const allowed[] = { "VipsForeignSaveJpeg", "VipsForeignSaveWebp", "VipsForeignSaveHeif" };
+	static const char *const allowed[] = { "VipsForeignSaveJpeg", "VipsForeignSaveHeif" };
 
 	allow_only("VipsForeignSave", allowed, sizeof(allowed) / sizeof(allowed[0]));
 }
@@ -114,5 +115,8 @@ bool codecs_start(struct failure *failure)
 
 void codecs_text(char *ret_text, size_t size)
 {
-	(void)snprintf(ret_text, size, "vips %s", vips_version_string());
+	int webp = WebPGetEncoderVersion();
+
+	(void)snprintf(ret_text, size, "vips %s, libwebp %d.%d.%d", vips_version_string(), webp >> 16, webp >> 8 & 255,
+	               webp & 255);
 }

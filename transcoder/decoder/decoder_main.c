@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "transcoder/decoder/codecs.h"
@@ -63,21 +62,6 @@ static int give_up(enum media_reason reason, const char *detail)
 	return WIRE_EXIT_FAILED;
 }
 
-// The supervisor gives each job its CPU time (RLIMIT_CPU). A handler, because the first process of a namespace would
-// not die of the signal's default.
-static void on_cpu_limit(int number)
-{
-	(void)number;
-	_exit(WIRE_EXIT_CPU);
-}
-
-static bool watch_cpu_limit(void)
-{
-	struct sigaction action = { .sa_handler = on_cpu_limit };
-
-	return sigaction(SIGXCPU, &action, NULL) == 0;
-}
-
 static bool send_ready(const struct sandbox_report *report, int64_t started_us)
 {
 	struct wire_message message = { .type = WIRE_READY };
@@ -103,8 +87,6 @@ int main(int argument_count, char **arguments)
 		return WIRE_EXIT_FAILED;
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); // until sandbox_close sets it again
-	if (!watch_cpu_limit())
-		return give_up(REASON_INTERNAL, "sigaction");
 	if (!codecs_start(&failure) || !codecs_warm_up(&failure))
 		return give_up(failure.reason, failure.detail);
 	if (sandbox_close(&options, SOCKET, &report, &err) != RC_OK)

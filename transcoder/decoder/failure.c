@@ -31,6 +31,7 @@ static const struct {
 	{ "not enough data", REASON_TRUNCATED },
 	{ "truncated", REASON_TRUNCATED },
 	{ "read error", REASON_TRUNCATED },
+	{ "bad seek", REASON_TRUNCATED },
 	{ "out of memory", REASON_DECODE_MEMORY },
 	{ "memory allocation", REASON_DECODE_MEMORY },
 	{ "insufficient memory", REASON_DECODE_MEMORY },

@@ -60,6 +60,7 @@ static bool decode_whole(struct session *session, struct preset_size whole, Vips
 		g_object_unref(image);
 		return false;
 	}
+	picture_forget_metadata(image);
 	*ret_image = image;
 	return true;
 }

@@ -152,6 +152,15 @@ bool picture_turn_upright(VipsImage **image, unsigned orientation, struct failur
 	return picture_hold(image, failure);
 }
 
+void picture_forget_metadata(VipsImage *image)
+{
+	char **fields = vips_image_get_fields(image);
+
+	for (char **field = fields; field != NULL && *field != NULL; field++)
+		(void)vips_image_remove(image, *field); // the few that describe the pixels cannot be removed
+	g_strfreev(fields);
+}
+
 bool picture_crop(VipsImage *image, uint32_t width, uint32_t height, VipsImage **ret_image, struct failure *failure)
 {
 	VipsImage *made = NULL;
@@ -193,12 +202,6 @@ static int encode_jpeg(VipsImage *image, const struct wire_encoding *encoding, v
 	                            "optimize_coding", TRUE, NULL);
 }
 
-static int encode_webp(VipsImage *image, const struct wire_encoding *encoding, void **ret_bytes, size_t *ret_length)
-{
-	return vips_webpsave_buffer(image, ret_bytes, ret_length, "Q", (int)encoding->quality, "effort",
-	                            (int)encoding->effort, "strip", TRUE, NULL);
-}
-
 static int encode_avif(VipsImage *image, const struct wire_encoding *encoding, void **ret_bytes, size_t *ret_length)
 {
 	return vips_heifsave_buffer(image, ret_bytes, ret_length, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q",
@@ -215,7 +218,7 @@ bool picture_encode(VipsImage *image, const struct wire_encoding *encoding, uint
 	if (encoding->format == FORMAT_JPEG)
 		result = encode_jpeg(image, encoding, &bytes, &length);
 	else if (encoding->format == FORMAT_WEBP)
-		result = encode_webp(image, encoding, &bytes, &length);
+		result = picture_encode_webp(image, encoding, &bytes, &length);
 	else if (encoding->format == FORMAT_AVIF)
 		result = encode_avif(image, encoding, &bytes, &length);
 	if (result != 0)

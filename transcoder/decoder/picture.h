@@ -30,9 +30,17 @@ bool picture_hold(VipsImage **image, struct failure *failure);
 // Turn a held picture as its EXIF orientation says (1..8), and hold the result.
 bool picture_turn_upright(VipsImage **image, unsigned orientation, struct failure *failure);
 
+// Drop everything from a held picture but its pixels: EXIF, XMP, IPTC, profile, comments. Savers are told to strip,
+// too, but libvips 8.14.1 writes EXIF (position and all) into a WebP regardless.
+void picture_forget_metadata(VipsImage *image);
+
 // Cut the most interesting width x height pixels out of a held picture that is at least so large; the result is held,
 // the caller unrefs it.
 bool picture_crop(VipsImage *image, uint32_t width, uint32_t height, VipsImage **ret_image, struct failure *failure);
+
+// For picture_encode: a WebP by libwebp itself, so that the file holds the picture and no container around it. 0 or -1
+// with libvips's error set, like a saver.
+int picture_encode_webp(VipsImage *image, const struct wire_encoding *encoding, void **ret_bytes, size_t *ret_length);
 
 // Encode a held sRGB picture, without any metadata. JPEG gets a white background where the picture is transparent. The
 // caller g_frees the bytes. output_too_large when they are more than most.

@@ -22,15 +22,24 @@ static bool limit(__rlimit_resource_t resource, uint64_t value)
 	return setrlimit(resource, &pair) == 0;
 }
 
-// CPU time is limited by the supervisor, a job at a time. Processes are not limited: RLIMIT_NPROC counts a user's
+static void on_cpu_limit(int number)
+{
+	(void)number;
+	_exit(WIRE_EXIT_CPU);
+}
+
+// CPU time is limited by the supervisor, a job at a time (RLIMIT_CPU). Its signal needs a handler, because the first
+// process of a namespace does not die of a signal's default. Processes are not limited: RLIMIT_NPROC counts a user's
 // processes all over the machine, and the allow-list knows no fork; threads are bounded by the address space their
 // stacks need.
 static bool limit_resources(const struct sandbox_options *options)
 {
+	struct sigaction action = { .sa_handler = on_cpu_limit };
 	bool memory = options->memory_bytes == 0 || limit(RLIMIT_AS, options->memory_bytes);
 
-	return limit(RLIMIT_FSIZE, options->file_bytes) && limit(RLIMIT_NOFILE, DESCRIPTORS_MOST) &&
-	       limit(RLIMIT_CORE, 0) && limit(RLIMIT_MEMLOCK, 0) && limit(RLIMIT_MSGQUEUE, 0) && memory;
+	return sigaction(SIGXCPU, &action, NULL) == 0 && limit(RLIMIT_FSIZE, options->file_bytes) &&
+	       limit(RLIMIT_NOFILE, DESCRIPTORS_MOST) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_MEMLOCK, 0) &&
+	       limit(RLIMIT_MSGQUEUE, 0) && memory;
 }
 
 // Give up root for good, and prove it.

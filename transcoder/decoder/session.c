@@ -25,6 +25,8 @@ bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length
 		}
 	}
 	if (!done) {
+		if (session.failure.reason == REASON_DECODE_FAILED && source_is_cut(bytes, length))
+			session.failure.reason = REASON_TRUNCATED;
 		*ret_failure = session.failure;
 		return false;
 	}

@@ -116,22 +116,43 @@ static uint32_t get_big_endian(const uint8_t *bytes)
 	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-// Frames of an animated PNG: the acTL chunk, which must stand before the first IDAT. libvips shows the first frame only
-// and does not tell.
-static uint32_t count_png_frames(const uint8_t *bytes, size_t length)
+// Walk a PNG's chunks to the one of that type; false when the file ends or the type stop comes first.
+static bool find_png_chunk(const uint8_t *bytes, size_t length, const char *type, const char *stop, size_t *ret_at)
 {
 	for (size_t at = 8; at + 12 <= length;) {
 		size_t chunk = get_big_endian(bytes + at);
 
-		if (memcmp(bytes + at + 4, "IDAT", 4) == 0)
-			break;
-		if (memcmp(bytes + at + 4, "acTL", 4) == 0)
-			return get_big_endian(bytes + at + 8);
-		if (chunk > length - at - 12)
-			break;
+		if (memcmp(bytes + at + 4, type, 4) == 0) {
+			*ret_at = at;
+			return true;
+		}
+		if (memcmp(bytes + at + 4, stop, 4) == 0 || chunk > length - at - 12)
+			return false;
 		at += 12 + chunk;
 	}
-	return 1;
+	return false;
+}
+
+// Frames of an animated PNG: the acTL chunk, which must stand before the first IDAT. libvips shows the first frame only
+// and does not tell.
+static uint32_t count_png_frames(const uint8_t *bytes, size_t length)
+{
+	size_t at;
+
+	return find_png_chunk(bytes, length, "acTL", "IDAT", &at) ? get_big_endian(bytes + at + 8) : 1;
+}
+
+bool source_is_cut(const uint8_t *bytes, size_t length)
+{
+	enum media_format format = source_sniff(bytes, length);
+	size_t at;
+
+	if (format == FORMAT_PNG)
+		return !find_png_chunk(bytes, length, "IEND", "IEND", &at);
+	if (format == FORMAT_WEBP) // RIFF's own length, little-endian
+		return ((uint64_t)bytes[7] << 24 | (uint64_t)bytes[6] << 16 | (uint64_t)bytes[5] << 8 | bytes[4]) + 8 >
+		       length;
+	return false;
 }
 
 static uint32_t at_least_one(int64_t value)

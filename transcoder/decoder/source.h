@@ -29,6 +29,9 @@ struct source {
 // only later.
 enum media_format source_sniff(const uint8_t *bytes, size_t length);
 
+// True when the file's own structure says that its end is missing, for formats whose codecs fail without saying so.
+bool source_is_cut(const uint8_t *bytes, size_t length);
+
 // Read the header and hold it against the limits; no pixel is decoded. False (failure says why): unsupported_type,
 // too_many_…, too_large_side, truncated, decode_failed.
 bool source_open(const uint8_t *bytes, size_t length, const struct wire_limits *limits, struct source *ret_source,

@@ -19,8 +19,8 @@ GRANT USAGE ON SCHEMA public TO safelight_ingest, safelight_transcoder, safeligh
 GRANT SELECT (id, account_class, deleted_at) ON users TO safelight_ingest;
 GRANT SELECT (id, owner_id, deleted_at) ON items TO safelight_ingest;
 GRANT SELECT, INSERT, DELETE ON media TO safelight_ingest;
-GRANT UPDATE (state, reason_code, reason_detail, content_type, kind, sha256, original_etag, item_id, alt, captured_at,
-	visibility, version, updated_at, uploaded_at, ready_at, deleted_at) ON media TO safelight_ingest;
+GRANT UPDATE (state, reason_code, reason_detail, content_type, kind, sha256, original_etag, published_generation, item_id,
+	alt, captured_at, visibility, version, updated_at, uploaded_at, ready_at, deleted_at) ON media TO safelight_ingest;
 GRANT SELECT ON media_history TO safelight_ingest;
 GRANT SELECT, DELETE ON variants TO safelight_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON uploads TO safelight_ingest;

@@ -166,7 +166,25 @@ void edge_rig_start(struct edge_rig *rig, const char *cache_valid)
 	edge_rig_fresh_media(rig);
 }
 
-void edge_rig_stop(struct edge_rig *rig)
+static int find_complaints(const struct edge_rig *rig)
+{
+	static const char *const complaints[] = { "[alert]", "Sanitizer", "runtime error" };
+	int result = 0;
+	struct buffer log;
+	buffer_init(&log, 16 << 20);
+	edge_rig_read_log(rig, "error.log", &log);
+	for (size_t i = 0; i < sizeof(complaints) / sizeof(complaints[0]); i++) {
+		const char *at = strstr(buffer_text(&log), complaints[i]);
+		if (at == NULL)
+			continue;
+		print_error("nginx: %.*s\n", (int)strcspn(at, "\n"), at);
+		result = -1;
+	}
+	buffer_done(&log);
+	return result;
+}
+
+int edge_rig_stop(struct edge_rig *rig)
 {
 	if (rig->nginx > 0) {
 		int status;
@@ -177,8 +195,10 @@ void edge_rig_stop(struct edge_rig *rig)
 	edge_origin_stop(&rig->ingest);
 	edge_origin_stop(&rig->api);
 	delivery_keys_wipe(&rig->keys);
+	int result = find_complaints(rig);
 	if (getenv("EDGE_TEST_KEEP") == NULL)
 		run_program((const char *const[]){ "rm", "-rf", "--", rig->folder, NULL });
+	return result;
 }
 
 // The pids of nginx's workers, in one text.
@@ -263,7 +283,7 @@ static int connect_to(uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	struct timeval patience = { .tv_sec = 10 };
+	struct timeval patience = { .tv_sec = 20 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));

@@ -25,7 +25,9 @@ struct edge_rig {
 // Start everything. Ports: EDGE_TEST_PORT (default 21600) and the nine above. expiry: what replaces `proxy_cache_valid
 // 200 30d`, so that staleness can be awaited; NULL: as it is. Fails the test when something does not start.
 void edge_rig_start(struct edge_rig *rig, const char *cache_valid);
-void edge_rig_stop(struct edge_rig *rig);
+// Stop everything; -1 when nginx complained of itself (a worker crashed, a sanitizer reported), else 0: a teardown's
+// result.
+int edge_rig_stop(struct edge_rig *rig);
 
 // Write the keys file (text of cdn.keys) and let nginx reload; returns when the new workers answer.
 void edge_rig_rotate(struct edge_rig *rig, const char *keys);
@@ -51,7 +53,7 @@ struct edge_reply {
 };
 void edge_reply_done(struct edge_reply *reply);
 
-// Send these bytes on a new connection and read until the server closes (or ten seconds passed). Any thread.
+// Send these bytes on a new connection and read until the server closes (or twenty seconds passed). Any thread.
 struct edge_reply edge_send(uint16_t port, const char *bytes, size_t length);
 // A request with Connection: close; headers: further lines, each with CR LF; NULL: none.
 struct edge_reply edge_request(uint16_t port, const char *method, const char *target, const char *headers);

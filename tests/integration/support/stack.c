@@ -71,7 +71,7 @@ const struct settings *test_stack_settings(void)
 	return settings;
 }
 
-void test_stack_run(const char *command, const char *name)
+static int run_script(const char *command, const char *name)
 {
 	const char *script = getenv("SAFELIGHT_STACK");
 	if (script == NULL) {
@@ -88,7 +88,29 @@ void test_stack_run(const char *command, const char *name)
 	int failed = posix_spawn(&child, script, &actions, NULL, (char *const *)arguments, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	if (failed != 0 || waitpid(child, &status, 0) != child || status != 0)
-		fail_msg("%s %s %s: %s (status %d)", script, command, name, strerror(failed), status);
+		return status == 0 ? -1 : status;
+	return 0;
+}
+
+bool test_stack_try(const char *command, const char *name)
+{
+	return run_script(command, name) == 0;
+}
+
+void test_stack_run(const char *command, const char *name)
+{
+	int status = run_script(command, name);
+	if (status != 0)
+		fail_msg("stack.sh %s %s: status %d", command, name, status);
+}
+
+void test_stack_restart_with(const char *name, const char *const *with)
+{
+	for (size_t i = 0; with[i] != NULL; i += 2)
+		assert_int_equal(setenv(with[i], with[i + 1], 1), 0);
+	test_stack_run("restart", name);
+	for (size_t i = 0; with[i] != NULL; i += 2)
+		(void)unsetenv(with[i]);
 }
 
 void test_wait(bool (*is_true)(void *context), void *context, int64_t timeout_ms, const char *what)
@@ -110,8 +132,7 @@ char *test_file_read(const char *path, size_t *ret_length)
 	return data;
 }
 
-// ---- tables
-// ----------------------------------------------------------------------------------------------------------
+// ---- tables -------------------------------------------------------------------------------------------------------
 
 // A connection, waited for while Postgres starts anew.
 static PGconn *connect_admin(void)
@@ -141,16 +162,25 @@ static PGconn *connect_admin(void)
 	}
 }
 
-static char *ask(const char *sql, va_list arguments)
-{
+struct parameters {
 	const char *values[SQL_PARAMETERS_MAX];
-	int count = 0;
+	int count;
+};
+
+static struct parameters collect(va_list arguments)
+{
+	struct parameters parameters = { 0 };
 	for (const char *value; (value = va_arg(arguments, const char *)) != NULL;) {
-		assert_true(count < SQL_PARAMETERS_MAX);
-		values[count++] = value;
+		assert_true(parameters.count < SQL_PARAMETERS_MAX);
+		parameters.values[parameters.count++] = value;
 	}
+	return parameters;
+}
+
+static char *ask(const char *sql, const struct parameters *parameters)
+{
 	PGconn *connection = connect_admin();
-	PGresult *result = PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0);
+	PGresult *result = PQexecParams(connection, sql, parameters->count, NULL, parameters->values, NULL, NULL, 0);
 	ExecStatusType status = PQresultStatus(result);
 	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
 		fail_msg("%s: %s", sql, PQerrorMessage(connection));
@@ -165,18 +195,37 @@ char *test_sql_text(const char *sql, ...)
 {
 	va_list arguments;
 	va_start(arguments, sql);
-	char *text = ask(sql, arguments);
+	struct parameters parameters = collect(arguments);
 	va_end(arguments);
-	return text;
+	return ask(sql, &parameters);
+}
+
+static int64_t ask_number(const char *sql, const struct parameters *parameters)
+{
+	char *text = ask(sql, parameters);
+	int64_t value = strtoll(text, NULL, 10);
+	free(text);
+	return value;
 }
 
 int64_t test_sql_int(const char *sql, ...)
 {
 	va_list arguments;
 	va_start(arguments, sql);
-	char *text = ask(sql, arguments);
+	struct parameters parameters = collect(arguments);
 	va_end(arguments);
-	int64_t value = strtoll(text, NULL, 10);
-	free(text);
-	return value;
+	return ask_number(sql, &parameters);
+}
+
+void test_sql_await(int64_t wanted, int64_t timeout_ms, const char *sql, ...)
+{
+	struct deadline deadline = deadline_after_ms(timeout_ms);
+	va_list arguments;
+	va_start(arguments, sql);
+	struct parameters parameters = collect(arguments);
+	va_end(arguments);
+	for (int64_t value; (value = ask_number(sql, &parameters)) != wanted; clock_sleep_ms(50))
+		if (deadline_passed(deadline))
+			fail_msg("%lld, not %lld, after %lld ms: %s", (long long)value, (long long)wanted,
+			         (long long)timeout_ms, sql);
 }

@@ -22,6 +22,12 @@ const struct settings *test_stack_settings(void);
 // test_stack_run("wait", "ingest"). Names: postgres nats rgw ingest transcoder api edge. Skips the test when
 // SAFELIGHT_STACK does not name the script.
 void test_stack_run(const char *command, const char *name);
+// The same, but a failure of the script is only returned as false.
+bool test_stack_try(const char *command, const char *name);
+
+// Restart a service with other settings: "SAFELIGHT_<SECTION>_<KEY>", "value", …, NULL. test_stack_run("restart", name)
+// brings the stack's own back.
+void test_stack_restart_with(const char *name, const char *const *settings);
 
 // Ask `is_true(context)` every 20 ms until it says so; fails with `what` after timeout_ms.
 void test_wait(bool (*is_true)(void *context), void *context, int64_t timeout_ms, const char *what);
@@ -33,3 +39,6 @@ char *test_file_read(const char *path, size_t *ret_length);
 // the first row, malloc'ed ("" for NULL and for no row) / as a number (0 for them).
 char *test_sql_text(const char *sql, ...) __attribute__((sentinel));
 int64_t test_sql_int(const char *sql, ...) __attribute__((sentinel));
+
+// Ask test_sql_int every 50 ms until the answer is `wanted`; fails after timeout_ms.
+void test_sql_await(int64_t wanted, int64_t timeout_ms, const char *sql, ...) __attribute__((sentinel));

@@ -162,7 +162,7 @@ char *store_bench_content(size_t length)
 
 int store_bench_peer(const char *check, const char *facts)
 {
-	char *const arguments[] = { "python3", "tests/integration/store_peers.py", (char *)check, NULL };
+	char *const arguments[] = { "/usr/bin/python3", "tests/integration/store_peers.py", (char *)check, NULL };
 	if (setenv("STORE_FACTS", facts, 1) != 0)
 		return -1;
 	pid_t pid;

@@ -18,7 +18,8 @@ void test_upload_done(struct test_upload *upload)
 	*upload = (struct test_upload){ 0 };
 }
 
-void test_upload_begin(const struct test_account *account, const struct test_file *file, struct test_upload *ret_upload)
+void test_upload_request(const struct test_account *account, const struct test_file *file,
+                         struct test_upload *ret_upload)
 {
 	struct test_reply reply;
 	json_t *body = json_pack("{s:s, s:s, s:I}", "filename", file->filename, "content_type", file->content_type,
@@ -64,7 +65,7 @@ unsigned test_upload_put(const struct test_upload *upload, const void *data, siz
 	return status;
 }
 
-void test_upload_complete(const struct test_account *account, const char *upload_id, struct test_reply *ret_reply)
+void test_upload_confirm(const struct test_account *account, const char *upload_id, struct test_reply *ret_reply)
 {
 	char path[96];
 	(void)snprintf(path, sizeof path, "/v1/uploads/%s/complete", upload_id);
@@ -75,9 +76,9 @@ void test_upload_whole(const struct test_account *account, const struct test_fil
 {
 	struct test_upload upload;
 	struct test_reply reply;
-	test_upload_begin(account, file, &upload);
+	test_upload_request(account, file, &upload);
 	assert_int_equal(test_upload_put(&upload, file->data, file->length), 200);
-	test_upload_complete(account, upload.upload_id, &reply);
+	test_upload_confirm(account, upload.upload_id, &reply);
 	test_assert_status(&reply, 202);
 	(void)snprintf(ret_media_id, 37, "%s", upload.media_id);
 	test_reply_done(&reply);

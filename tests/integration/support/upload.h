@@ -26,14 +26,14 @@ struct test_upload {
 void test_upload_done(struct test_upload *upload);
 
 // POST /v1/uploads for the file; fails the test unless it is answered 201. Main thread.
-void test_upload_begin(const struct test_account *account, const struct test_file *file,
-                       struct test_upload *ret_upload);
+void test_upload_request(const struct test_account *account, const struct test_file *file,
+                         struct test_upload *ret_upload);
 
 // PUT the bytes with the signed headers; the store's status (0: no answer). Any thread.
 unsigned test_upload_put(const struct test_upload *upload, const void *data, size_t length);
 
 // POST /v1/uploads/{id}/complete. Any thread. End with test_reply_done.
-void test_upload_complete(const struct test_account *account, const char *upload_id, struct test_reply *ret_reply);
+void test_upload_confirm(const struct test_account *account, const char *upload_id, struct test_reply *ret_reply);
 
 // All three steps; fails the test unless each works. Main thread.
 void test_upload_whole(const struct test_account *account, const struct test_file *file, char ret_media_id[37]);
