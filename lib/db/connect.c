@@ -41,6 +41,7 @@ enum rc db_endpoint_init(struct db_endpoint *endpoint, const struct db_options *
 {
 	*endpoint = (struct db_endpoint){ .accept_standby = options->accept_standby,
 		                          .connect_ms = options->connect_ms,
+		                          .statement_ms = options->statement_ms,
 		                          .lock_ms = options->lock_ms,
 		                          .metrics = options->metrics };
 	if (options->connect_ms <= 0 || options->statement_ms <= 0 || options->lock_ms <= 0 ||

@@ -28,6 +28,7 @@ struct db_endpoint {
 	char session_sql[256]; // one SELECT that sets the session's time limits
 	bool accept_standby;
 	int64_t connect_ms;
+	int64_t statement_ms;
 	int64_t lock_ms;
 	struct metrics *metrics;
 	_Atomic unsigned preferred; // index of the host that answered last

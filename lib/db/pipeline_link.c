@@ -116,6 +116,8 @@ static int64_t plan_wait(struct pipeline_link *link)
 
 	if (link->state != LINK_UP)
 		at_us = earlier(at_us, link->until.at_us);
+	else if (link->in_flight.length > 0)
+		at_us = earlier(at_us, link->silent_us);
 	(void)pthread_mutex_lock(&pipeline->lock);
 	at_us = earlier(at_us, pipeline->earliest_us);
 	if (pipeline->is_stopping)
@@ -170,6 +172,17 @@ static bool is_finished(struct pipeline_link *link)
 	return finished;
 }
 
+// The server has not said anything for too long; the next attempt to connect begins with another host.
+static bool is_silent(struct pipeline_link *link)
+{
+	struct db_endpoint *endpoint = &link->pipeline->endpoint;
+
+	if (link->in_flight.length == 0 || clock_monotonic_us() < link->silent_us)
+		return false;
+	atomic_store_explicit(&endpoint->preferred, (link->host + 1) % endpoint->host_count, memory_order_relaxed);
+	return true;
+}
+
 void *pipeline_link_run(void *context)
 {
 	struct pipeline_link *link = context;
@@ -183,7 +196,7 @@ void *pipeline_link_run(void *context)
 			begin_connect(link);
 		else if (link->state == LINK_CONNECTING && deadline_passed(link->until))
 			refused(link, "the database did not answer in time");
-		if (link->state == LINK_UP && !pipeline_link_send(link)) {
+		if (link->state == LINK_UP && (is_silent(link) || !pipeline_link_send(link))) {
 			lose(link);
 			continue;
 		}

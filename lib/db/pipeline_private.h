@@ -52,6 +52,10 @@ struct pipeline_request {
 // sent: what waits may yet go through another link, or time out without effect.
 #define PIPELINE_REFILL 16
 
+// A live server ends each statement within the session's statement_timeout. One that says nothing for so much longer is
+// stopped or cut off, though its connection stands: another connection may end up on a better host.
+#define PIPELINE_SILENCE_MS 1000
+
 struct pipeline_list {
 	struct pipeline_request *first;
 	struct pipeline_request *last;
@@ -78,6 +82,7 @@ struct pipeline_link {
 	struct pipeline_list again;
 	bool has_progressed;       // a result has come since the last batch was sent
 	int64_t earliest_us;       // no deadline in flight is earlier
+	int64_t silent_us;         // with something in flight: without a result until then, the server is gone
 	struct db_failure failure; // of the first request in flight
 	bool is_farewell;          // the server said that it ends the session: what follows was not begun
 };
@@ -116,6 +121,8 @@ void pipeline_expire(struct db_pipeline *pipeline, bool all, enum rc rc, const c
 // The body of a link's thread.
 void *pipeline_link_run(void *link);
 
+// Something was sent or has come: the server has its time again.
+void pipeline_link_expect(struct pipeline_link *link);
 // True when more may be sent now.
 bool pipeline_link_has_room(const struct pipeline_link *link);
 // pipeline_send.c: move waiting requests into flight when there is room. False when the connection is lost.

@@ -56,6 +56,7 @@ static bool finish_first(struct pipeline_link *link)
 	bool is_session = request->callback == NULL;
 
 	link->has_progressed = true;
+	pipeline_link_expect(link);
 	if (!request->is_answered && may_repeat(link, request)) {
 		request->repeats++;
 		pipeline_list_append(&link->again, request);

@@ -60,6 +60,11 @@ static bool send_request(struct pipeline_link *link, struct pipeline_request *re
 	return !request->ends_segment || PQpipelineSync(link->connection);
 }
 
+void pipeline_link_expect(struct pipeline_link *link)
+{
+	link->silent_us = deadline_after_ms(link->pipeline->endpoint.statement_ms + PIPELINE_SILENCE_MS).at_us;
+}
+
 bool pipeline_link_has_room(const struct pipeline_link *link)
 {
 	return link->in_flight.length == 0 || (link->has_progressed && link->in_flight.length <= PIPELINE_REFILL);
@@ -73,8 +78,10 @@ bool pipeline_link_send(struct pipeline_link *link)
 	if (!pipeline_link_has_room(link))
 		return true;
 	count = take_batch(link, batch);
-	if (count > 0)
+	if (count > 0) {
 		link->has_progressed = false;
+		pipeline_link_expect(link);
+	}
 	for (size_t i = 0; i < count; i++) {
 		batch[i]->is_aborted = false;
 		batch[i]->ends_segment = i + 1 == count || is_alone(batch[i]) || is_alone(batch[i + 1]);
@@ -103,6 +110,7 @@ bool pipeline_link_send_session(struct pipeline_link *link)
 		                              .ends_segment = true,
 		                              .is_answered = true };
 	pipeline_list_append(&link->in_flight, request);
+	pipeline_link_expect(link);
 	return PQsendQueryParams(link->connection, link->pipeline->endpoint.session_sql, 0, NULL, NULL, NULL, NULL,
 	                         1) &&
 	       PQpipelineSync(link->connection);

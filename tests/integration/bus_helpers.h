@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/settings.h"
 #include "base/uuid.h"
@@ -75,4 +76,12 @@ static inline void assert_text(const struct bus_message *message, const char *te
 {
 	assert_int_equal(bus_message_length(message), strlen(text));
 	assert_memory_equal(bus_message_data(message), text, strlen(text));
+}
+
+// CPU time of this process so far.
+static inline int64_t cpu_us(void)
+{
+	struct timespec used;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
 }

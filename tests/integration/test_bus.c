@@ -1,7 +1,6 @@
 // lib/bus against the NATS server of the configuration (SAFELIGHT_CONFIG): publishing, pulling, settling, lanes.
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/metrics.h"
 #include "bus/bus_private.h"
@@ -15,13 +14,6 @@ static struct bus *bus;
 static struct metrics *metrics;
 static char pool[32]; // of this run alone, so that running services are left in peace
 static struct err err;
-
-static int64_t cpu_us(void)
-{
-	struct timespec used;
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
-}
 
 static int set_up(void **state)
 {

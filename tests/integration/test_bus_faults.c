@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bus/bus_private.h"
@@ -25,13 +24,6 @@ static char url[64];
 static unsigned port;
 static pid_t server;
 static struct err err;
-
-static int64_t cpu_us(void)
-{
-	struct timespec used;
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
-}
 
 // A listening socket on a free port of the loopback address.
 static int listen_somewhere(unsigned *ret_port)

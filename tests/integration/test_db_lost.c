@@ -216,6 +216,28 @@ static void silence_costs_no_more_than_the_deadline(void **state)
 	db_pool_free(pool);
 }
 
+static void a_silent_server_is_given_up(void **state)
+{
+	const struct db_value value = db_int64(20);
+	struct db_options impatient = options;
+	struct db_pipeline *pipeline = NULL;
+	int64_t begun_us;
+
+	(void)state;
+	impatient.statement_ms = 300;
+	assert_int_equal(db_pipeline_new(&impatient, 1, 100, &pipeline, NULL), RC_OK);
+	assert_int_equal(db_pipeline_query(pipeline, &read_one, &value, 1, test_deadline(), NULL, NULL), RC_OK);
+	test_proxy_set(proxy, TEST_PROXY_SWALLOW);
+	assert_int_equal(db_pipeline_query(pipeline, &read_one, &value, 1, deadline_after_ms(200), NULL, NULL),
+	                 RC_TIMEOUT);
+	// The connection stands, but its answer will never come.
+	test_proxy_set(proxy, TEST_PROXY_PASS);
+	begun_us = clock_monotonic_us();
+	assert_int_equal(db_pipeline_query(pipeline, &read_one, &value, 1, test_deadline(), NULL, NULL), RC_OK);
+	assert_in_range(clock_monotonic_us() - begun_us, 500000, 4000000);
+	db_pipeline_free(pipeline, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +245,7 @@ int main(void)
 		cmocka_unit_test(a_commit_is_unknown),
 		cmocka_unit_test(a_pipelined_write_is_unknown),
 		cmocka_unit_test(silence_costs_no_more_than_the_deadline),
+		cmocka_unit_test(a_silent_server_is_given_up),
 	};
 
 	return cmocka_run_group_tests_name("db_lost", tests, open_all, close_all);

@@ -16,7 +16,7 @@
 
 #define OBJECT_BYTES (300 * 1000)
 
-static struct store *store;
+static struct store *publisher, *janitor; // with the transcoder's and with ingest's credentials
 static struct delivery_keys keys;
 static uint16_t port, admin_port;
 
@@ -37,7 +37,10 @@ static int setup(void **state)
 	enum rc rc = delivery_keys_parse(settings->cdn_keys, &keys, &err);
 	if (rc == RC_OK)
 		rc = store_open_configured(settings, settings->transcoder_access_key, settings->transcoder_secret_key,
-		                           NULL, &store, &err);
+		                           NULL, &publisher, &err);
+	if (rc == RC_OK)
+		rc = store_open_configured(settings, settings->ingest_access_key, settings->ingest_secret_key, NULL,
+		                           &janitor, &err);
 	if (rc != RC_OK)
 		print_error("%s\n", err.text);
 	return rc == RC_OK ? 0 : -1;
@@ -45,7 +48,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	store_free(store);
+	store_free(publisher);
+	store_free(janitor);
 	delivery_keys_wipe(&keys);
 	return test_stack_teardown(state);
 }
@@ -56,7 +60,7 @@ static void put_object(const char *key, const char *data, size_t length)
 	struct store_target target = { .bucket = test_stack_settings()->store_media_bucket, .key = key };
 	struct store_body body = { .data = data, .fd = -1, .length = length };
 	struct store_put_options options = { .content_type = "text/html", .idempotent = true };
-	if (store_put(store, &target, &body, &options, NULL, &err) != RC_OK)
+	if (store_put(publisher, &target, &body, &options, NULL, &err) != RC_OK)
 		fail_msg("put %s: %s", key, err.text);
 }
 
@@ -64,7 +68,7 @@ static void delete_object(const char *key)
 {
 	struct err err = { 0 };
 	struct store_target target = { .bucket = test_stack_settings()->store_media_bucket, .key = key };
-	if (store_delete(store, &target, &err) != RC_OK)
+	if (store_delete(janitor, &target, &err) != RC_OK)
 		fail_msg("delete %s: %s", key, err.text);
 }
 

@@ -16,6 +16,6 @@ if [ -z "$offences" ]; then printf 'ok 1 - each header compiles alone\n'; else p
 offences=$(git ls-files -co --exclude-standard '*.h' | xargs grep -L '^#pragma once')
 if [ -z "$offences" ]; then printf 'ok 2 - each header has #pragma once\n'; else printf 'not ok 2 - each header has #pragma once\n%s\n' "$offences"; fi
 
-offences=$(git ls-files -co --exclude-standard '*.[ch]' | while IFS= read -r file; do head -n 1 "$file" | grep -qE '^//' || printf '%s\n' "$file"; done)
+offences=$(git ls-files -co --exclude-standard '*.[ch]' | while IFS= read -r file; do head -n 1 "$file" | grep -qE '^(//|/[*])' || printf '%s\n' "$file"; done)
 if [ -z "$offences" ]; then printf 'ok 3 - each file opens with a comment\n'; else printf 'not ok 3 - each file opens with a comment\n%s\n' "$offences"; fi
 printf '1..3\n'
