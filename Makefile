@@ -49,6 +49,7 @@ EDGE_MODULE := $(BUILD)/lib/ngx_http_safelight_module.so
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 -include cdn-config/module.mk
 -include tests/hostile/hostile.mk
+-include tests/fuzz/fuzz.mk
 INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
 
 CPPFLAGS_TIDY := -D_GNU_SOURCE -Ilib -I. $(CFLAGS_bus) $(foreach m,http db store,$(CFLAGS_$(m))) \
@@ -86,9 +87,9 @@ check: ## install what tests need, build, run every test on a stack of its own
 	$(Q)$(MAKE) -s -j"$$(nproc)" build tests
 	$(Q)BUILD="$(BUILD)" tests/run.sh lint unit integration browser
 
-tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(HOSTILE_BINARIES) ## build every test
+tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(FUZZ_REPLAYS) ## build every test
 
-unit: build $(UNIT_TESTS) ## run the unit tests alone
+unit: build $(UNIT_TESTS) $(FUZZ_REPLAYS) ## run the unit tests alone
 	$(Q)BUILD="$(BUILD)" tests/run.sh unit
 
 integration: build tests ## run the integration tests alone, on a stack of their own (ONLY=pattern picks some)

@@ -203,10 +203,12 @@ LOCATION
 upload_map() {
     [ "$PUBLIC_ENDPOINT" = "$CDN_PUBLIC_URL" ] || return 0
     local origins origin
+    # shellcheck disable=SC2016 # nginx's variables
     printf '\tmap $http_origin $safelight_upload_origin {\n\t\tdefault "";\n'
     IFS=', ' read -ra origins <<<"$CORS_ORIGINS"
     for origin in "${origins[@]}"; do
         [[ $origin =~ ^$URL$ ]] || die "[store] cors_origins: not an origin: $origin"
+        # shellcheck disable=SC2016
         printf '\t\t"%s" $http_origin;\n' "${origin%/}"
     done
     printf '\t}\n'
@@ -221,8 +223,9 @@ upload_location() {
 			if (\$request_method = OPTIONS) {
 				rewrite ^ /.preflight last;
 			}
-			limit_except PUT POST {
-				deny all;
+			# Not limit_except: it would answer preflights before the rewrite above is reached.
+			if (\$request_method !~ "^(PUT|POST)\$") {
+				return 404;
 			}
 			client_max_body_size 0;
 			proxy_request_buffering off;

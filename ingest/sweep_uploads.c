@@ -71,26 +71,45 @@ static enum rc look_at_all(struct sweep *sweep, const struct db_result *result, 
 	return first;
 }
 
+static enum rc take_due(struct sweep *sweep, struct db_result **ret_result, struct err *err)
+{
+	const struct catalog_call call = sweep_call();
+	return catalog_sweep_uploads(&sweep->ingest->catalog, &call, sweep->ingest->live.overdue_ms, BATCH, ret_result,
+	                             err);
+}
+
+static enum rc take_expired(struct sweep *sweep, struct db_result **ret_result, struct err *err)
+{
+	const struct catalog_call call = sweep_call();
+	return catalog_sweep_expired(&sweep->ingest->catalog, &call, sweep->ingest->live.expiry_grace_seconds * 1000,
+	                             BATCH, ret_result, err);
+}
+
+// Batch after batch, until none is left or other sweeps have waited long enough.
+static enum rc sweep_batches(struct sweep *sweep,
+                             enum rc (*take)(struct sweep *sweep, struct db_result **ret_result, struct err *err),
+                             bool is_last_look, struct err *err)
+{
+	struct deadline deadline = deadline_after_ms(SWEEP_CALL_MS);
+	enum rc rc = RC_OK;
+	for (size_t rows = BATCH; rc == RC_OK && rows == BATCH && !deadline_passed(deadline) && !sweep->is_stopping;) {
+		struct db_result *result = NULL;
+		rc = take(sweep, &result, err);
+		if (rc == RC_OK) {
+			rows = db_result_rows(result);
+			rc = look_at_all(sweep, result, is_last_look, err);
+		}
+		db_result_free(result);
+	}
+	return rc;
+}
+
 enum rc sweep_uploads(struct sweep *sweep, struct err *err)
 {
-	struct db_result *result = NULL;
-	const struct catalog_call call = sweep_call();
-	enum rc rc = catalog_sweep_uploads(&sweep->ingest->catalog, &call, sweep->ingest->live.overdue_ms, BATCH,
-	                                   &result, err);
-	if (rc == RC_OK)
-		rc = look_at_all(sweep, result, false, err);
-	db_result_free(result);
-	return rc;
+	return sweep_batches(sweep, take_due, false, err);
 }
 
 enum rc sweep_expired(struct sweep *sweep, struct err *err)
 {
-	struct db_result *result = NULL;
-	const struct catalog_call call = sweep_call();
-	enum rc rc = catalog_sweep_expired(&sweep->ingest->catalog, &call,
-	                                   sweep->ingest->live.expiry_grace_seconds * 1000, BATCH, &result, err);
-	if (rc == RC_OK)
-		rc = look_at_all(sweep, result, true, err);
-	db_result_free(result);
-	return rc;
+	return sweep_batches(sweep, take_expired, true, err);
 }

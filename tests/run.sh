@@ -38,9 +38,10 @@ count_tap() {
 
 run_program() {
 	local program="$1" name log status
+	shift
 	name=$(basename "$program")
 	log="$LOGS/$name.log"
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "$TEST_SECONDS" "$program" >"$log" 2>&1
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "$TEST_SECONDS" "$program" "$@" >"$log" 2>&1
 	status=$?
 	count_tap "$name" "$status" "$log"
 }
@@ -61,6 +62,17 @@ run_lint() {
 	local script
 	for script in tests/lint/*.sh; do
 		run_program "$script"
+	done
+}
+
+# The fuzz targets' seeds and every file that once broke something.
+run_fuzz_replays() {
+	local program name
+	for program in "$BUILD/tests/fuzz"/fuzz_*; do
+		[ -x "$program" ] && [ -f "$program" ] || continue
+		name=$(basename "$program")
+		[ -z "$ONLY" ] || [[ "$name" =~ $ONLY ]] || continue
+		run_program "$program" "tests/fuzz/corpus/${name#fuzz_}"
 	done
 }
 
@@ -109,7 +121,7 @@ done
 for part in "$@"; do
 	case "$part" in
 	lint) printf 'lint\n' && run_lint ;;
-	unit) printf 'unit tests\n' && run_programs unit ;;
+	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays ;;
 	integration | browser) ;;
 	*) printf 'unknown part: %s\n' "$part" >&2 && exit 64 ;;
 	esac

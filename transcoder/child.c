@@ -25,7 +25,6 @@ enum rc child_spawn(const struct child_config *config, struct child **ret_child,
 
 	if (child == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for a decoder child");
-	child->cpu_seconds = config->cpu_seconds;
 	child->sandbox_required = config->sandbox_required;
 	rc = child_start_process(config, &child->pid, &child->socket, err);
 	if (rc != RC_OK) {

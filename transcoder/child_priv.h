@@ -13,14 +13,12 @@
 struct child {
 	pid_t pid;  // 0 once reaped
 	int socket; // our end of the channel
-	uint32_t cpu_seconds;
 	bool sandbox_required;
 	bool started; // READY or a failure to get there has been seen
 	enum rc start_rc;
 	struct err start_err;
 	struct wire_ready ready;
 	unsigned job_count;
-	uint64_t granted_cpu_seconds; // CPU time in its whole life that the present job may use up
 	char owner[CHILD_OWNER_SIZE];
 	int status;          // of wait4, once reaped
 	struct rusage usage; // once reaped

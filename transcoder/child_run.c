@@ -205,10 +205,8 @@ static enum rc handle_message(struct run *run, const struct wire_message *messag
 // ---- ends ----
 
 // The rule for a death that we did not cause.
-static enum media_reason reason_of_death(const struct child *child)
+static enum media_reason reason_of_death(int status)
 {
-	int status = child->status;
-
 	if (WIFEXITED(status)) {
 		if (WEXITSTATUS(status) == WIRE_EXIT_CPU)
 			return REASON_DECODE_TIMEOUT;
@@ -217,9 +215,7 @@ static enum media_reason reason_of_death(const struct child *child)
 	switch (WTERMSIG(status)) {
 	case SIGSYS:
 		return REASON_SANDBOX;
-	case SIGKILL: // by the kernel: the hard limit of CPU time, or out of memory
-		if (child_final_cpu_us(child) / 1000000 >= child->granted_cpu_seconds)
-			return REASON_DECODE_TIMEOUT;
+	case SIGKILL: // the kernel, out of memory
 		return REASON_DECODE_MEMORY;
 	case SIGXCPU:
 		return REASON_DECODE_TIMEOUT;
@@ -237,7 +233,7 @@ static void end_by_death(struct run *run)
 
 	child_kill(run->child);
 	child_describe_end(run->child, text, sizeof(text));
-	set_outcome(run->outcome, reason_of_death(run->child), text);
+	set_outcome(run->outcome, reason_of_death(run->child->status), text);
 	run->outcome->sandbox_killed = run->outcome->reason == REASON_SANDBOX;
 }
 
@@ -300,24 +296,6 @@ static bool is_silent(const struct child *child)
 	return poll(&waiting, 1, 0) == 0;
 }
 
-// CPU time for this job on top of what was used, so that even a child whose supervisor is stopped ends. The soft
-// limit's signal a hostile child may ignore; the hard one only root can raise again for the next job, so only root sets
-// it.
-static void grant_cpu(struct child *child)
-{
-	uint64_t used = child_cpu_us(child) / 1000000;
-	struct rlimit limit;
-
-	child->granted_cpu_seconds = used + 1 + child->cpu_seconds;
-	if (prlimit(child->pid, RLIMIT_CPU, NULL, &limit) != 0)
-		return;
-	limit.rlim_cur = child->granted_cpu_seconds;
-	if (geteuid() == 0)
-		limit.rlim_max = limit.rlim_cur + 1;
-	if (limit.rlim_cur <= limit.rlim_max)
-		(void)prlimit(child->pid, RLIMIT_CPU, &limit, NULL);
-}
-
 static enum rc begin_job(struct run *run, int input_fd, struct deadline deadline, struct err *err)
 {
 	struct wire_message message = { .type = WIRE_JOB, .job = run->job_number, .body.order = *run->job };
@@ -330,7 +308,6 @@ static enum rc begin_job(struct run *run, int input_fd, struct deadline deadline
 		child_kill(child);
 		return err_set(err, RC_UNAVAILABLE, "the decoder child died or spoke out of turn between jobs");
 	}
-	grant_cpu(child);
 	rc = channel_send(child->socket, &message, input_fd, deadline, err);
 	if (rc != RC_OK) {
 		child_kill(child);

@@ -25,8 +25,8 @@
 // Everything the new process needs, made before it exists.
 struct birth {
 	const char *path;
-	char *arguments[7];
-	char uid[24], memory[24], file[24], namespaces[4];
+	char *arguments[8];
+	char uid[24], memory[24], file[24], cpu[24], namespaces[4];
 	char uid_map[40], gid_map[40]; // with a user namespace
 	unsigned long flags;           // of clone
 	int socket;                    // the child's end
@@ -127,6 +127,7 @@ static void prepare(const struct child_config *config, bool namespaces, int sock
 	(void)snprintf(birth->uid, sizeof(birth->uid), "%u", root ? config->uid : 0);
 	(void)snprintf(birth->memory, sizeof(birth->memory), "%llu", (unsigned long long)config->memory_bytes);
 	(void)snprintf(birth->file, sizeof(birth->file), "%llu", (unsigned long long)config->max_output_bytes);
+	(void)snprintf(birth->cpu, sizeof(birth->cpu), "%u", config->cpu_seconds);
 	(void)snprintf(birth->namespaces, sizeof(birth->namespaces), "%d", namespaces ? 1 : 0);
 	(void)snprintf(birth->uid_map, sizeof(birth->uid_map), "0 %u 1", geteuid());
 	(void)snprintf(birth->gid_map, sizeof(birth->gid_map), "0 %u 1", getegid());
@@ -135,7 +136,8 @@ static void prepare(const struct child_config *config, bool namespaces, int sock
 	birth->arguments[2] = birth->uid;
 	birth->arguments[3] = birth->memory;
 	birth->arguments[4] = birth->file;
-	birth->arguments[5] = birth->namespaces;
+	birth->arguments[5] = birth->cpu;
+	birth->arguments[6] = birth->namespaces;
 }
 
 // Move a descriptor out of the way of those that the child arranges.

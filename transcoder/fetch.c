@@ -21,6 +21,11 @@
 #define PAUSED_MS 100
 // A claim that the database could not answer: the message comes back after so long.
 #define RETRY_MS 2000
+// Between two looks at a store that is down.
+#define STORE_DOWN_MS 1000
+// A pool that an operator has paused must not take a job before its live settings were read; but a server that has
+// jobs and no settings must not hold up the jobs.
+#define LIVE_WAIT_MS 5000
 
 // A message that is no job of ours can never become one: it is dropped, once and loudly.
 static void drop_poison(struct bus_message *message, const struct err *reason)
@@ -138,8 +143,10 @@ static void take_one(struct pool *pool, struct bus_lanes *lanes)
 	metric_observe_us(pool->metrics.fetch_seconds, clock_monotonic_us() - began_us);
 	if (reason == REASON_NONE)
 		hand_over(pool, task);
-	else // what the store says of its inside is for the log, not for the owner
-		settle_failed(pool->transcoder, task, reason, reason == REASON_STORE_FAILED ? NULL : err.text);
+	else if (reason != REASON_STORE_FAILED)
+		settle_failed(pool->transcoder, task, reason, err.text);
+	else if (settle_store_failed(pool->transcoder, task, &err))
+		clock_sleep_ms(STORE_DOWN_MS);
 }
 
 // Messages under way at once: what is decoded, waits, and is published.
@@ -153,7 +160,11 @@ void *pool_fetch_thread(void *argument)
 	struct pool *pool = argument;
 	struct bus_lanes *lanes = NULL;
 	unsigned opened_with = 0;
+	struct deadline settings_known = deadline_after_ms(LIVE_WAIT_MS);
 	(void)pthread_setname_np(pthread_self(), "fetcher");
+	while (!atomic_load(&pool->transcoder->stopping) && !atomic_load(&pool->transcoder->live_known) &&
+	       !deadline_passed(settings_known))
+		clock_sleep_ms(10);
 	while (!atomic_load(&pool->transcoder->stopping)) {
 		struct err err = { 0 };
 		struct pool_live live = pool_read_live(pool);

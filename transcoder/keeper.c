@@ -63,7 +63,8 @@ static void beat_leases(struct transcoder *transcoder)
 {
 	struct beat *beats;
 	size_t count = collect_beats(transcoder, &beats);
-	for (size_t i = 0; i < count; i++) {
+	bool is_reached = true;
+	for (size_t i = 0; i < count && is_reached; i++) {
 		struct err err = { 0 };
 		struct catalog_call call = transcoder_call(NULL);
 		enum rc rc = catalog_job_beat(&transcoder->catalog, &call, &beats[i].job_id, beats[i].token,
@@ -73,6 +74,8 @@ static void beat_leases(struct transcoder *transcoder)
 			          &beats[i]); // also a job that ended between collecting and beating: nobody there
 		else if (rc != RC_OK)
 			LOG_FAILURE(LOG_WARNING, "lease_not_renewed", &err);
+		// A database that is away would cost its deadline for each: pools must be turned meanwhile.
+		is_reached = !rc_is_transient(rc);
 	}
 	free(beats);
 }

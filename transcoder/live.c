@@ -62,6 +62,8 @@ static enum rc read_live(const struct bus_kv_entry *entry, struct pool_live *liv
 void live_on_change(void *context, const struct bus_kv_entry *entry)
 {
 	struct transcoder *transcoder = context;
+	if (entry->operation == BUS_KV_SYNCED)
+		atomic_store(&transcoder->live_known, true);
 	struct pool *pool = entry->operation == BUS_KV_SYNCED ? NULL : find_pool(transcoder, entry->key);
 	if (pool == NULL)
 		return;

@@ -41,6 +41,12 @@ struct catalog_call transcoder_call(const struct task *task)
 		                              task == NULL || task->traceparent[0] == '\0' ? NULL : task->traceparent };
 }
 
+bool transcoder_is_late(const struct transcoder *transcoder)
+{
+	int64_t late_us = atomic_load(&transcoder->late_us);
+	return late_us != 0 && clock_monotonic_us() >= late_us;
+}
+
 static void check_ready(void *context, struct http_ready *ready, struct deadline deadline)
 {
 	struct transcoder *transcoder = context;
@@ -225,6 +231,7 @@ static bool has_workers(const struct transcoder *transcoder)
 static void drain(struct transcoder *transcoder, int64_t drain_ms)
 {
 	struct deadline deadline = deadline_after_ms(drain_ms * 3 / 4);
+	atomic_store(&transcoder->late_us, deadline.at_us);
 	atomic_store(&transcoder->stopping, true);
 	while (has_workers(transcoder) && !deadline_passed(deadline)) {
 		give_back_waiting(transcoder);

@@ -58,6 +58,7 @@ enum rc pool_new(struct transcoder *transcoder, const struct pool_settings *sett
 		                         .nice = settings->nice,
 		                         .paused = settings->paused };
 	(void)pthread_mutex_init(&pool->lock, NULL);
+	(void)pthread_mutex_init(&pool->threads, NULL);
 	for (size_t i = 0; i < POOL_WORKERS_MAX; i++) {
 		pool->workers[i].pool = pool;
 		pool->workers[i].index = i;
@@ -77,6 +78,7 @@ void pool_free(struct pool *pool)
 	if (pool == NULL)
 		return;
 	queue_free(pool->inputs);
+	(void)pthread_mutex_destroy(&pool->threads);
 	(void)pthread_mutex_destroy(&pool->lock);
 	free(pool);
 }
@@ -125,15 +127,18 @@ static void start_worker(struct worker *worker)
 void pool_adjust(struct pool *pool)
 {
 	int64_t wanted = pool_read_live(pool).workers;
-	for (size_t i = 0; i < POOL_WORKERS_MAX; i++) {
+	(void)pthread_mutex_lock(&pool->threads);
+	// From `stopping` on the threads are pool_join's.
+	for (size_t i = 0; i < POOL_WORKERS_MAX && !atomic_load(&pool->transcoder->stopping); i++) {
 		struct worker *worker = &pool->workers[i];
 		if (worker->started && atomic_load(&worker->ended)) {
 			(void)pthread_join(worker->thread, NULL);
 			worker->started = false;
 		}
-		if (!worker->started && (int64_t)i < wanted && !atomic_load(&pool->transcoder->stopping))
+		if (!worker->started && (int64_t)i < wanted)
 			start_worker(worker);
 	}
+	(void)pthread_mutex_unlock(&pool->threads);
 	metric_set(pool->metrics.workers_wanted, wanted);
 	metric_set(pool->metrics.workers_running, (int64_t)atomic_load(&pool->running));
 	metric_set(pool->metrics.waiting, (int64_t)queue_length(pool->inputs));
@@ -144,6 +149,9 @@ void pool_join(struct pool *pool)
 	if (pool->has_fetcher)
 		(void)pthread_join(pool->fetcher, NULL);
 	pool->has_fetcher = false;
+	// The keeper's last round is over after this, and it makes no other.
+	(void)pthread_mutex_lock(&pool->threads);
+	(void)pthread_mutex_unlock(&pool->threads);
 	for (size_t i = 0; i < POOL_WORKERS_MAX; i++) {
 		if (pool->workers[i].started)
 			(void)pthread_join(pool->workers[i].thread, NULL);

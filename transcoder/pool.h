@@ -48,7 +48,7 @@ struct worker {
 	struct pool *pool;
 	size_t index;
 	pthread_t thread;
-	bool started;         // the keeper's alone
+	bool started;         // the keeper's until the pool is joined
 	atomic_bool ended;    // the thread is about to return: it may be joined
 	atomic_int child_pid; // of the child at work, for the end of a drain; 0: none
 };
@@ -56,7 +56,8 @@ struct worker {
 struct pool {
 	struct transcoder *transcoder;
 	char name[EVENT_POOL_SIZE];
-	pthread_mutex_t lock; // of live
+	pthread_mutex_t lock;    // of live
+	pthread_mutex_t threads; // held by pool_adjust at work
 	struct pool_live live;
 	struct queue *inputs; // struct task *, fetched and waiting for a worker
 	pthread_t fetcher;

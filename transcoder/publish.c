@@ -132,7 +132,7 @@ static enum rc write_rows(struct transcoder *transcoder, const struct task *task
 	for (unsigned attempt = 1; attempt <= DATABASE.attempts; attempt++) {
 		struct catalog_call call = transcoder_call(task);
 		rc = function(&transcoder->catalog, &call, &publish, ret_published, err);
-		if (!rc_is_transient(rc) && rc != RC_UNKNOWN)
+		if ((!rc_is_transient(rc) && rc != RC_UNKNOWN) || transcoder_is_late(transcoder))
 			break;
 		clock_sleep_ms(retry_delay_ms(&DATABASE, attempt));
 	}
@@ -147,7 +147,7 @@ static void publish_preview(struct transcoder *transcoder, struct task *task)
 	enum rc rc = put_variants(transcoder, task, 0, task->preview_count, &err);
 	if (rc == RC_OK)
 		rc = write_rows(transcoder, task, task->preview_count, catalog_job_publish_preview, &published, &err);
-	if (rc == RC_CONFLICT)
+	if (rc == RC_CONFLICT || rc == RC_NOT_FOUND)
 		atomic_store(&task->lost, true);
 	else if (rc != RC_OK)
 		LOG_FAILURE(LOG_WARNING, "preview_not_published", &err, LOG_TEXT("pool", task->claim.pool));
@@ -177,14 +177,17 @@ static void publish_whole(struct transcoder *transcoder, struct task *task)
 	enum rc rc =
 	        atomic_load(&task->lost) ? RC_CONFLICT : put_variants(transcoder, task, 0, task->variant_count, &err);
 	if (rc != RC_OK && rc != RC_CONFLICT) {
-		LOG_FAILURE(LOG_WARNING, "variants_not_stored", &err, LOG_TEXT("pool", task->claim.pool));
-		settle_failed(transcoder, task, REASON_STORE_FAILED, NULL);
+		(void)settle_store_failed(transcoder, task, &err);
 		return;
 	}
 	if (rc == RC_OK)
 		rc = write_rows(transcoder, task, task->variant_count, catalog_job_finish, &published, &err);
 	if (rc == RC_CONFLICT) {
 		settle_lost(transcoder, task);
+		return;
+	}
+	if (rc == RC_NOT_FOUND) {
+		settle_deleted(transcoder, task);
 		return;
 	}
 	if (rc != RC_OK) {

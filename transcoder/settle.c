@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/retry.h"
+#include "base/settings.h"
 #include "bus/message.h"
+#include "catalog/sweep.h"
+#include "store/store.h"
 #include "transcoder/pool.h"
 #include "transcoder/transcoder.h"
 
@@ -14,6 +17,9 @@ static const struct retry_policy ATTEMPTS = { .attempts = LIMIT_JOB_ATTEMPTS, .b
 static const struct retry_policy DATABASE = { .attempts = 6, .base_ms = 200, .cap_ms = 3000 };
 // A message whose job we could not settle comes back after so long; the reconciler rings besides.
 #define UNSETTLED_MS 5000
+// How long the store may take to show that it lives, and how long a job waits for it when it does not.
+#define STORE_PROBE_MS 3000
+#define STORE_PAUSE_MS 2000
 
 static void log_task(enum log_level level, const char *event, const struct task *task, const struct err *err)
 {
@@ -39,9 +45,48 @@ static void acknowledge(struct task *task)
 		log_task(LOG_INFO, "ack_lost", task, &err); // it comes once more and finds its job over
 }
 
+// The media was deleted while we were at work, perhaps after the janitor had looked for what lies below its prefix:
+// what was stored goes on the list by its key. Whatever fails here is found as an orphan later.
+static void discard_stored(struct transcoder *transcoder, const struct task *task)
+{
+	for (size_t i = 0; i < task->variant_count; i++) {
+		struct err err = { 0 };
+		struct catalog_call call = transcoder_call(task);
+		if (task->variants[i].key[0] != '\0' &&
+		    catalog_deletion_add(&transcoder->catalog, &call, DELETION_VARIANT, &task->claim.media_id,
+		                         task->variants[i].key, 0, &err) != RC_OK) {
+			log_task(LOG_WARNING, "variants_not_discarded", task, &err);
+			return;
+		}
+	}
+}
+
+// Publishing nothing changes nothing, and tells a deleted media from a lost lease.
+static bool is_media_deleted(struct transcoder *transcoder, const struct task *task)
+{
+	struct err err = { 0 };
+	struct job_published published = { 0 };
+	struct catalog_call call = transcoder_call(task);
+	const struct job_publish nothing = { .job_id = task->claim.job_id, .token = task->claim.token };
+	return catalog_job_publish_preview(&transcoder->catalog, &call, &nothing, &published, &err) == RC_NOT_FOUND;
+}
+
+void settle_deleted(struct transcoder *transcoder, struct task *task)
+{
+	task_wait_preview(task);
+	log_task(LOG_INFO, "media_deleted", task, &(struct err){ .rc = RC_NOT_FOUND });
+	discard_stored(transcoder, task);
+	acknowledge(task);
+	task_free(&transcoder->tasks, task);
+}
+
 void settle_lost(struct transcoder *transcoder, struct task *task)
 {
 	task_wait_preview(task);
+	if (is_media_deleted(transcoder, task)) {
+		settle_deleted(transcoder, task);
+		return;
+	}
 	metric_add(task->pool->metrics.lost, 1);
 	log_task(LOG_WARNING, "lease_lost", task, &(struct err){ .rc = RC_CONFLICT });
 	nak(task, UNSETTLED_MS);
@@ -56,7 +101,7 @@ static enum rc fail_in_database(struct transcoder *transcoder, struct task *task
 		struct catalog_call call = transcoder_call(task);
 		rc = catalog_job_fail(&transcoder->catalog, &call, &task->claim.job_id, task->claim.token, reason,
 		                      detail, retry_ms, ret_failed, err);
-		if (!rc_is_transient(rc) && rc != RC_UNKNOWN)
+		if ((!rc_is_transient(rc) && rc != RC_UNKNOWN) || transcoder_is_late(transcoder))
 			break;
 		clock_sleep_ms(retry_delay_ms(&DATABASE, attempt));
 	}
@@ -72,6 +117,10 @@ void settle_failed(struct transcoder *transcoder, struct task *task, enum media_
 	enum rc rc = fail_in_database(transcoder, task, reason, detail, retry_ms, &failed, &err);
 	if (rc == RC_CONFLICT) {
 		settle_lost(transcoder, task);
+		return;
+	}
+	if (rc == RC_NOT_FOUND) {
+		settle_deleted(transcoder, task);
 		return;
 	}
 	if (rc != RC_OK) {
@@ -94,13 +143,43 @@ void settle_failed(struct transcoder *transcoder, struct task *task, enum media_
 	task_free(&transcoder->tasks, task);
 }
 
-void settle_released(struct transcoder *transcoder, struct task *task)
+static void give_back(struct transcoder *transcoder, struct task *task, int64_t delay_ms)
 {
 	struct err err = { 0 };
 	struct catalog_call call = transcoder_call(task);
 	task_wait_preview(task);
 	if (catalog_job_release(&transcoder->catalog, &call, &task->claim.job_id, task->claim.token, &err) != RC_OK)
 		log_task(LOG_WARNING, "job_not_released", task, &err); // its lease ends by itself
-	nak(task, 1);
+	nak(task, delay_ms);
 	task_free(&transcoder->tasks, task);
+}
+
+void settle_released(struct transcoder *transcoder, struct task *task)
+{
+	give_back(transcoder, task, 1);
+}
+
+// An object that is not there is answered by every store that is.
+static bool is_store_down(struct transcoder *transcoder)
+{
+	struct err err = { 0 };
+	struct store_object object = { 0 };
+	const struct store_target target = { .bucket = transcoder->settings->store_originals_bucket,
+		                             .key = ".probe/absent",
+		                             .timeout_ms = STORE_PROBE_MS };
+	enum rc rc = store_head(transcoder->store, &target, &object, &err);
+	if (rc == RC_OK)
+		store_object_done(&object);
+	return rc_is_transient(rc);
+}
+
+bool settle_store_failed(struct transcoder *transcoder, struct task *task, const struct err *err)
+{
+	bool is_down = (rc_is_transient(err->rc) || err->rc == RC_UNKNOWN) && is_store_down(transcoder);
+	log_task(LOG_WARNING, is_down ? "store_down" : "store_failed", task, err);
+	if (is_down) // nobody's attempts are used up by that
+		give_back(transcoder, task, STORE_PAUSE_MS);
+	else // what the store says of its inside is for the log, not for the owner
+		settle_failed(transcoder, task, REASON_STORE_FAILED, NULL);
+	return is_down;
 }

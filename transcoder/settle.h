@@ -1,10 +1,12 @@
 // How a task ends when it is not published: given up, given back, or lost. Each of these frees the task.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "media/reason.h"
 
+struct err;
 struct task;
 struct transcoder;
 
@@ -13,8 +15,15 @@ struct transcoder;
 // acknowledged.
 void settle_failed(struct transcoder *transcoder, struct task *task, enum media_reason reason, const char *detail);
 
+// The store could not be read or written (err says how). When it answers nothing at all the job is given back unharmed,
+// for a few seconds, and true returned: better take no further one before a pause. Otherwise the attempt failed.
+bool settle_store_failed(struct transcoder *transcoder, struct task *task, const struct err *err);
+
 // Give it back unharmed: the attempt does not count, another worker may have it at once.
 void settle_released(struct transcoder *transcoder, struct task *task);
 
-// Another worker has the lease now: drop what was made.
+// The media was deleted meanwhile: what was stored of it goes on the deletions list.
+void settle_deleted(struct transcoder *transcoder, struct task *task);
+
+// Another worker has the lease now (or the media was deleted): drop what was made.
 void settle_lost(struct transcoder *transcoder, struct task *task);

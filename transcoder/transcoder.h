@@ -49,9 +49,11 @@ struct transcoder {
 	bool has_keeper;
 	struct bus_kv_watch *watch;
 	struct http_server *server;
-	atomic_bool stopping;     // take nothing new
-	atomic_bool keeper_stops; // last of all: leases are beaten while the drain goes on
-	atomic_bool abandoning;   // the drain's time is over: children are killed, their jobs given back
+	atomic_bool stopping;         // take nothing new
+	atomic_bool keeper_stops;     // last of all: leases are beaten while the drain goes on
+	atomic_bool live_known;       // the live settings have been read once
+	atomic_int_least64_t late_us; // on the monotonic clock: from then on a drain repeats no call; 0: not draining
+	atomic_bool abandoning;       // the drain's time is over: children are killed, their jobs given back
 };
 
 // How long one database call may take.
@@ -59,3 +61,6 @@ struct transcoder {
 
 // A call's frame for the catalog, under the task's trace (task may be NULL).
 struct catalog_call transcoder_call(const struct task *task);
+
+// True when a drain has no time left for trying again.
+bool transcoder_is_late(const struct transcoder *transcoder);

@@ -32,10 +32,13 @@ struct edge_purge {
 	uint8_t token_digest[SHA256_SIZE]; // SHA-256 of the bearer token
 };
 
-// Configuration of the http block.
+// Configuration of the http block, and what a worker keeps.
 struct edge_main_conf {
 	ngx_shm_zone_t *metrics;
 	ngx_int_t request_id_index; // of $safelight_request_id
+	ngx_pid_t id_pid;           // the worker that made the following; 0 before the first
+	uint64_t id_prefix;         // random: front of this worker's request ids
+	uint64_t id_state;          // random at first, then counting
 };
 
 // Configuration of a location. Pointers are NULL where nothing was said there or around it.
@@ -71,6 +74,9 @@ ngx_int_t edge_delivery_check(ngx_http_request_t *request);
 // POST_READ phase: from here on error messages name a request without its query, which holds signatures and tokens.
 ngx_int_t edge_log_hide_query(ngx_http_request_t *request);
 
+// What logs may say of the request's target: its path without its query, /v1/shared/ without its token.
+ngx_str_t edge_log_path(const ngx_http_request_t *request);
+
 // The variables of the module; NGX_OK or NGX_ERROR.
 ngx_int_t edge_variables_add(ngx_conf_t *conf);
 
@@ -80,8 +86,9 @@ void edge_headers_install(void);
 // Drop every header that was set so far, but keep Content-Range (416).
 void edge_headers_clear(ngx_http_request_t *request);
 
-// Add one header to the answer. name and value are not copied. NGX_OK or NGX_ERROR.
-ngx_int_t edge_headers_add(ngx_http_request_t *request, const char *name, const char *value);
+// Add one header to the answer; texts are not copied. NGX_OK or NGX_ERROR.
+ngx_int_t edge_headers_add(ngx_http_request_t *request, ngx_str_t name, ngx_str_t value);
+#define EDGE_TEXT(literal) ((ngx_str_t)ngx_string(literal))
 
 // The headers of every answer of ours: request id, nosniff, CSP, CORP. NGX_OK or NGX_ERROR.
 ngx_int_t edge_headers_add_common(ngx_http_request_t *request);
@@ -99,7 +106,7 @@ ngx_int_t edge_problem_handler(ngx_http_request_t *request);
 ngx_int_t edge_purge_handler(ngx_http_request_t *request);
 ngx_int_t edge_metrics_handler(ngx_http_request_t *request);
 
-// The caller's X-Request-Id when it is 1 - 64 of A-Z a-z 0-9 _ -, else nginx's own. Never NULL data.
+// The caller's X-Request-Id when it is 1 - 64 of A-Z a-z 0-9 _ -, else a new one. Never NULL data.
 ngx_str_t edge_request_id(ngx_http_request_t *request);
 
 // The zone of the counters; LOG phase: count a request of a delivery location; count purged files.

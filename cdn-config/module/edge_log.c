@@ -4,20 +4,20 @@
 
 #define SHARED_PREFIX "/v1/shared/"
 
-static size_t shown_length(const ngx_http_request_t *request)
+ngx_str_t edge_log_path(const ngx_http_request_t *request)
 {
-	const u_char *uri = request->unparsed_uri.data;
+	u_char *uri = request->unparsed_uri.data;
 	size_t length = request->unparsed_uri.len;
 	const size_t prefix_length = sizeof(SHARED_PREFIX) - 1;
 	if (length > prefix_length && ngx_memcmp(uri, SHARED_PREFIX, prefix_length) == 0)
-		return prefix_length;
+		return (ngx_str_t){ prefix_length, uri };
 	const u_char *mark = length > 0 ? memchr(uri, '?', length) : NULL;
-	return mark != NULL ? (size_t)(mark - uri) : length;
+	return (ngx_str_t){ mark != NULL ? (size_t)(mark - uri) : length, uri };
 }
 
 static u_char *describe(ngx_http_request_t *request, ngx_http_request_t *current, u_char *text, size_t length)
 {
-	ngx_str_t path = { shown_length(request), request->unparsed_uri.data };
+	ngx_str_t path = edge_log_path(request);
 	u_char *end = ngx_snprintf(text, length, ", request: \"%V %V\"", &request->method_name, &path);
 	const ngx_http_upstream_t *upstream = current != NULL ? current->upstream : NULL;
 	if (upstream != NULL && upstream->peer.name != NULL)

@@ -89,12 +89,13 @@ ngx_int_t edge_body_send(ngx_http_request_t *request, ngx_uint_t status, const c
 	request->headers_out.charset.len = 0;
 	request->headers_out.content_length_n = (off_t)length;
 	if (edge_headers_add_common(request) != NGX_OK ||
-	    edge_headers_add(request, "Cache-Control", "no-store") != NGX_OK)
+	    edge_headers_add(request, EDGE_TEXT("Cache-Control"), EDGE_TEXT("no-store")) != NGX_OK)
 		return NGX_ERROR;
-	if (status == NGX_HTTP_NOT_ALLOWED && edge_headers_add(request, "Allow", "GET, HEAD") != NGX_OK)
+	if (status == NGX_HTTP_NOT_ALLOWED &&
+	    edge_headers_add(request, EDGE_TEXT("Allow"), EDGE_TEXT("GET, HEAD")) != NGX_OK)
 		return NGX_ERROR;
 	if ((status == NGX_HTTP_SERVICE_UNAVAILABLE || status == NGX_HTTP_TOO_MANY_REQUESTS) &&
-	    edge_headers_add(request, "Retry-After", "1") != NGX_OK)
+	    edge_headers_add(request, EDGE_TEXT("Retry-After"), EDGE_TEXT("1")) != NGX_OK)
 		return NGX_ERROR;
 	return send_body(request, data, length);
 }

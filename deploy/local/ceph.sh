@@ -21,6 +21,10 @@ run_ceph_tool() {
     timeout --kill-after=5 60 "$tool" --conf "$CEPH_CONF" "$@"
 }
 
+# Never let BlueStore defer small writes (its default on rotating disks): replaying them
+# after two kills in a row overwrote newer objects with older ones (bad crc, object
+# unfound; seen with 16.2.15, one run in eight, gone without deferring).
+#
 # One replica and no authentication between the daemons, since all are ours on loopback;
 # what costs start-up time and serves no single node is off (manager, autoscaler,
 # placement-group scaling, multi-site sync, operation logs). The proposal interval is
@@ -60,6 +64,8 @@ debug rgw = 0/0
 log file = $(log_file ceph-mon)
 mon data = $CEPH_HOME/mon
 mon allow pool size one = true
+mon data avail warn = 5
+mon data avail crit = 1
 mon cluster log to file = false
 mon cluster log to stderr = false
 paxos propose interval = 0.02
@@ -71,16 +77,21 @@ log file = $(log_file ceph-osd)
 osd data = $CEPH_HOME/osd
 osd objectstore = bluestore
 osd memory target = 1073741824
+osd class update on start = false
+osd crush update on start = false
 bluestore block create = true
 bluestore block size = 10737418240
 bluestore fsck on mkfs = false
+bluestore prefer deferred size = 0
+bluestore prefer deferred size hdd = 0
+bluestore prefer deferred size ssd = 0
 bdev aio poll ms = 20
 debug bluestore = 0/0
 debug bluefs = 0/0
 debug bdev = 0/0
 debug rocksdb = 0/0
 debug osd = 0/0
-osd client watch timeout = 5
+osd client watch timeout = 6
 
 [client]
 log file =
@@ -97,6 +108,7 @@ rgw run sync thread = false
 rgw enable ops log = false
 rgw enable usage log = false
 rgw num control oids = 1
+objecter tick interval = 1
 CONFIG
 }
 
@@ -108,13 +120,13 @@ make_ceph_ids() {
     done
 }
 
-# The monitor answers with its banner as soon as it listens.
-is_mon_healthy() { (exec 3<>"/dev/tcp/127.0.0.1/$PORT_MON") 2>/dev/null; }
+# Listening is not enough: until it has elected itself, a monitor sends clients away.
+is_mon_healthy() { run_ceph_tool ceph --connect-timeout 3 mon stat; }
 
 # Up, and the very process we started: the map may still show a killed one. An OSD puts
 # its pid into its addresses (nonce).
 is_osd_healthy() {
-    run_ceph_tool ceph osd dump --format json |
+    run_ceph_tool ceph --connect-timeout 3 osd dump --format json |
         jq -e --arg pid "$(read_pid ceph-osd)" '.osds[0] | .up == 1 and (.public_addr | endswith("/" + $pid))'
 }
 
@@ -167,8 +179,11 @@ make_osd() {
     read -r uuid <"$CEPH_HOME/osd_uuid"
     rm -rf "$CEPH_HOME/osd"
     mkdir -p "$CEPH_HOME/osd"
-    # `osd new` with the same UUID is harmless when repeated.
-    run_ceph_tool ceph osd new "$uuid" 0 &&
+    # Both may be repeated. The OSD itself asks nothing of the monitor when it starts (it
+    # does so before it knows the cluster's id, and dies of "wrong fsid" on a busy machine),
+    # so its place in the map is set here; the tool knows the same weakness, hence the tries.
+    wait_until 30 run_ceph_tool ceph osd new "$uuid" 0 &&
+        wait_until 30 run_ceph_tool ceph osd crush add osd.0 1 root=default host=local &&
         run_ceph_tool ceph-osd -i 0 --mkfs --osd-uuid "$uuid" &&
         touch "$CEPH_HOME/osd/made"
 }

@@ -81,8 +81,8 @@ CONFIG
 
 write_config() { print_config | write_if_changed "$RUN_DIR/safelight.conf" || true; }
 
-# Credentials of the operator (owner of the database and of the buckets), in the files
-# that psql and the AWS tools read: safelightctl runs with them, no service does.
+# For people: the same credentials in the forms that psql (PGPASSFILE) and the AWS tools
+# (AWS_SHARED_CREDENTIALS_FILE) read.
 write_operator_files() {
     local role
     {

@@ -2,12 +2,24 @@
 # The edge: nginx as gateway and cache, configured by cdn-config/render.sh from the same
 # safelight.conf that the services read.
 
+EDGE_MODULE=$BUILD_DIR/lib/ngx_http_safelight_module.so
+
+# Is nginx.conf as new as all that it is made of?
+is_edge_rendered() {
+    local source
+    for source in "$RUN_DIR/safelight.conf" "$REPO_DIR/cdn-config/render.sh" "$REPO_DIR/cdn-config/nginx.conf.template" "$EDGE_MODULE"; do
+        [ ! "$source" -nt "$RUN_DIR/edge/nginx.conf" ] || return 1
+    done
+    [ -s "$RUN_DIR/edge/nginx.conf" ]
+}
+
 render_edge() {
     local log
     log=$(log_file edge)
     mkdir -p "$RUN_DIR/edge"
     chmod 0711 "$RUN_DIR/edge"
-    "$REPO_DIR/cdn-config/render.sh" --config "$RUN_DIR/safelight.conf" --out "$RUN_DIR/edge" >>"$log" 2>&1 9>&- &&
+    "$REPO_DIR/cdn-config/render.sh" --config "$RUN_DIR/safelight.conf" --out "$RUN_DIR/edge" \
+        --module "$EDGE_MODULE" >>"$log" 2>&1 9>&- &&
         nginx -p "$RUN_DIR/edge" -c nginx.conf -t >>"$log" 2>&1 9>&- && return
     warn "the configuration of the edge is not good"
     print_log_tail edge
@@ -16,15 +28,13 @@ render_edge() {
 
 check_edge_files() {
     [ -x "$REPO_DIR/cdn-config/render.sh" ] || die "cdn-config/render.sh is missing"
-    [ -f "$BUILD_DIR/lib/ngx_http_safelight_module.so" ] ||
-        die "missing: $BUILD_DIR/lib/ngx_http_safelight_module.so. Build first: make build"
+    [ -f "$EDGE_MODULE" ] || die "missing: $EDGE_MODULE. Build first: make build"
 }
 
-# What nginx was started from: rendered files and module.
+# What nginx was started from: its configuration, the module and the secrets.
 print_edge_fingerprint() {
-    { find "$RUN_DIR/edge" -maxdepth 2 -type f -name '*.conf' -print0 | sort -z | xargs -0 -r cat; } | sha256sum
-    stat -c '%i %Y %s' "$BUILD_DIR/lib/ngx_http_safelight_module.so"
-    sha256sum <"$RUN_DIR/secrets/cdn_keys"
+    stat -c '%i %Y %s' "$EDGE_MODULE"
+    cat "$RUN_DIR/edge/nginx.conf" "$RUN_DIR"/secrets/* | sha256sum
 }
 
 is_edge_current() { is_running edge && [ "$(print_edge_fingerprint)" = "$(cat "$RUN_DIR/pids/edge.from" 2>/dev/null)" ]; }
@@ -32,9 +42,7 @@ is_edge_healthy() { http_ok "http://127.0.0.1:$PORT_EDGE/healthz"; }
 
 start_edge() {
     check_edge_files
-    if ! is_running edge || ! is_service_current api || [ "$RUN_DIR/safelight.conf" -nt "$RUN_DIR/pids/edge.from" ]; then
-        render_edge
-    fi
+    is_edge_rendered || render_edge
     if ! is_edge_current; then
         stop_edge
         print_edge_fingerprint >"$RUN_DIR/pids/edge.from"

@@ -42,8 +42,11 @@ void clock_format_rfc3339(int64_t epoch_us, char ret_text[CLOCK_TEXT_SIZE])
 {
 	struct tm parts;
 	int64_t rest = split_seconds(epoch_us, &parts);
-	size_t length = strftime(ret_text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-	(void)snprintf(ret_text + length, CLOCK_TEXT_SIZE - length, ".%03dZ", (int)(rest / 1000));
+	// strftime writes the year 26 as "26", which is no RFC 3339.
+	(void)snprintf(ret_text, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+	               (unsigned)(parts.tm_year + 1900) % 10000, (unsigned)(parts.tm_mon + 1) % 100,
+	               (unsigned)parts.tm_mday % 100, (unsigned)parts.tm_hour % 100, (unsigned)parts.tm_min % 100,
+	               (unsigned)parts.tm_sec % 100, (unsigned)(rest / 1000) % 1000);
 }
 
 void clock_format_basic(int64_t epoch_us, char ret_text[17])

@@ -86,7 +86,7 @@ bool bus_link_is_alive(const struct bus_link *link);
 void bus_link_suspect(struct bus *bus, struct bus_link *link, bool broken);
 
 // supervisor.c: the thread that keeps the bus connected and its streams in place.
-void *bus_supervise(void *bus);
+void *bus_supervise(void *context); // the bus
 // The streams seem to be missing: have the supervisor ensure them.
 void bus_repair_streams(struct bus *bus);
 

@@ -30,27 +30,33 @@ static enum rc await_socket(int fd, short events, struct deadline deadline, stru
 	}
 }
 
+// Connect a non-blocking socket.
+static enum rc connect_socket(int fd, const struct addrinfo *address, struct deadline deadline, struct err *err)
+{
+	if (connect(fd, address->ai_addr, address->ai_addrlen) == 0)
+		return RC_OK;
+	if (errno != EINPROGRESS)
+		return err_set(err, RC_UNAVAILABLE, "connect: %s", strerror(errno));
+	enum rc rc = await_socket(fd, POLLOUT, deadline, err);
+	if (rc != RC_OK)
+		return rc;
+	int failure = 0;
+	socklen_t size = sizeof(failure);
+	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size);
+	return failure == 0 ? RC_OK : err_set(err, RC_UNAVAILABLE, "connect: %s", strerror(failure));
+}
+
 static enum rc connect_address(const struct addrinfo *address, struct deadline deadline, int *ret_fd, struct err *err)
 {
-	CLEANUP(close_descriptor)
 	int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
 	if (fd < 0)
 		return err_set(err, RC_UNAVAILABLE, "socket: %s", strerror(errno));
-	if (connect(fd, address->ai_addr, address->ai_addrlen) != 0) {
-		if (errno != EINPROGRESS)
-			return err_set(err, RC_UNAVAILABLE, "connect: %s", strerror(errno));
-		enum rc rc = await_socket(fd, POLLOUT, deadline, err);
-		if (rc != RC_OK)
-			return rc;
-		int failure = 0;
-		socklen_t size = sizeof(failure);
-		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size);
-		if (failure != 0)
-			return err_set(err, RC_UNAVAILABLE, "connect: %s", strerror(failure));
-	}
-	*ret_fd = fd;
-	fd = -1;
-	return RC_OK;
+	enum rc rc = connect_socket(fd, address, deadline, err);
+	if (rc == RC_OK)
+		*ret_fd = fd;
+	else
+		(void)close(fd);
+	return rc;
 }
 
 static enum rc connect_server(const struct bus_server *server, struct deadline deadline, int *ret_fd, struct err *err)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/encoding.h"
 #include "bus/kv_private.h"
 
@@ -74,25 +73,27 @@ static enum rc decode_member(json_t *message, const char *name, char **ret_data,
 
 static enum rc read_entry(json_t *message, const char *key, struct bus_kv_entry *ret_entry, struct err *err)
 {
-	CLEANUP(free_pointer) char *headers = NULL;
-	CLEANUP(free_pointer) char *value = NULL;
+	char *headers = NULL;
+	char *value = NULL;
 	size_t headers_length = 0;
 	struct bus_kv_entry entry = { .revision = (uint64_t)json_integer_value(json_object_get(message, "seq")) };
 	const char *time = json_string_value(json_object_get(message, "time"));
+	if (entry.revision == 0 || time == NULL || !clock_parse_rfc3339(time, &entry.created_us))
+		return err_set(err, RC_CORRUPT, "the server's answer lacks sequence or time");
 	enum rc rc = decode_member(message, "hdrs", &headers, &headers_length, err);
 	if (rc == RC_OK)
 		rc = decode_member(message, "data", &value, &entry.length, err);
+	if (rc == RC_OK && strstr(headers, "KV-Operation:") != NULL)
+		entry.operation = BUS_KV_DELETE;
+	free(headers);
 	if (rc != RC_OK)
 		return rc;
-	if (entry.revision == 0 || time == NULL || !clock_parse_rfc3339(time, &entry.created_us))
-		return err_set(err, RC_CORRUPT, "the server's answer lacks sequence or time");
-	if (strstr(headers, "KV-Operation:") != NULL)
-		entry.operation = BUS_KV_DELETE;
-	entry.key = strdup(key);
-	if (entry.key == NULL)
-		return err_set(err, RC_NO_MEMORY, "no memory for an entry");
 	entry.value = value;
-	value = NULL;
+	entry.key = strdup(key);
+	if (entry.key == NULL) {
+		bus_kv_entry_done(&entry);
+		return err_set(err, RC_NO_MEMORY, "no memory for an entry");
+	}
 	*ret_entry = entry;
 	return RC_OK;
 }

@@ -57,14 +57,15 @@ const char *bus_lane_name(enum bus_lane lane)
 
 static json_t *describe_stream(const struct bus_stream_definition *definition, unsigned replicas)
 {
-	json_t *config = json_pack(
-	        "{s:s, s:[s], s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", definition->name, "subjects",
-	        definition->subject, "retention", "limits", "storage", "file", "discard",
-	        definition->discard_new ? "new" : "old", "max_age", (json_int_t)(definition->max_age_ms * NS_PER_MS),
-	        "max_bytes", (json_int_t)definition->max_bytes, "max_msg_size",
-	        (json_int_t)definition->max_message_bytes, "max_msgs", (json_int_t)-1, "max_msgs_per_subject",
-	        (json_int_t)definition->max_per_subject, "duplicate_window",
-	        (json_int_t)(definition->duplicate_window_ms * NS_PER_MS), "num_replicas", (int)replicas);
+	json_int_t max_age_ns = definition->max_age_ms * NS_PER_MS;
+	json_int_t window_ns = definition->duplicate_window_ms * NS_PER_MS;
+	json_t *config =
+	        json_pack("{s:s, s:[s], s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", definition->name,
+	                  "subjects", definition->subject, "retention", "limits", "storage", "file", "discard",
+	                  definition->discard_new ? "new" : "old", "max_age", max_age_ns, "max_bytes",
+	                  (json_int_t)definition->max_bytes, "max_msg_size", (json_int_t)definition->max_message_bytes,
+	                  "max_msgs", (json_int_t)-1, "max_msgs_per_subject", (json_int_t)definition->max_per_subject,
+	                  "duplicate_window", window_ns, "num_replicas", (int)replicas);
 	if (config != NULL && definition->key_value) {
 		json_auto_t *flags =
 		        json_pack("{s:b, s:b, s:b}", "allow_rollup_hdrs", 1, "deny_delete", 1, "allow_direct", 1);
@@ -168,11 +169,11 @@ enum rc bus_consumer_check(const char *pool, unsigned max_ack_pending, struct er
 static json_t *describe_consumer(const char *pool, enum bus_lane lane, unsigned max_ack_pending)
 {
 	const char *lane_name = bus_lane_name(lane);
+	const json_int_t ack_wait_ns = MINUTE_MS * NS_PER_MS;
 	return json_pack("{s:s++, s:s++, s:s, s:s, s:s, s:I, s:i, s:i}", "durable_name", pool, "-", lane_name,
 	                 "filter_subject", "jobs.", pool, lane == BUS_LANE_INTERACTIVE ? ".interactive" : ".bulk",
 	                 "ack_policy", "explicit", "deliver_policy", "all", "replay_policy", "instant", "ack_wait",
-	                 (json_int_t)(MINUTE_MS * NS_PER_MS), "max_deliver", -1, "max_ack_pending",
-	                 (int)max_ack_pending);
+	                 ack_wait_ns, "max_deliver", -1, "max_ack_pending", (int)max_ack_pending);
 }
 
 enum rc bus_ensure_consumer(struct bus *bus, const char *pool, enum bus_lane lane, unsigned max_ack_pending,

@@ -1,10 +1,10 @@
 // The SQL that several services share, as functions: each keeps the promises of one step (state, jobs, quota and events
 // change together, in one transaction, or not at all).
 //
-// Functions block until their deadline at most, on any thread that may wait. What can leave as a single statement goes
-// through the pipeline. After RC_UNKNOWN (a write was sent, the connection was lost) every function here may simply be
-// called again with the same arguments: it finds what it did. Texts in rows point into the result that is returned with
-// them and live as long as it.
+// Functions block until their deadline at most, on any thread that may wait. Reads go through the pipeline, writes take
+// a connection of the pool. After RC_UNKNOWN (a write was sent, the connection was lost) every function here may simply
+// be called again with the same arguments: it finds what it did. Texts in rows point into the result that is returned
+// with them and live as long as it.
 #pragma once
 
 #include "base/clock.h"
@@ -17,7 +17,7 @@ struct db_pool;
 // What a service makes once at start and passes by pointer. Owns nothing.
 struct catalog {
 	struct db_pool *pool;
-	struct db_pipeline *pipeline; // NULL: single statements take a connection of the pool
+	struct db_pipeline *pipeline; // NULL: reads take a connection of the pool too
 	const char *source;           // of the events that are written: "/safelight/ingest"
 };
 

@@ -50,6 +50,7 @@ struct job_claim {
 
 // Claim a job for `worker` (a name for operators) and lease_ms: attempts and token go up, the media goes to processing.
 // A job that has used up LIMIT_JOB_ATTEMPTS is ended here as failed, with its last reason, and answers JOB_OVER.
+// After RC_UNKNOWN it may be held by a lease that nobody beats: it runs out, and the reconciler rings again.
 enum rc catalog_job_claim(const struct catalog *catalog, const struct catalog_call *call, const struct uuid *job_id,
                           const char *worker, int64_t lease_ms, struct job_claim *ret_claim,
                           struct err *err) MUST_CHECK;

@@ -215,9 +215,9 @@ static enum rc publish_in(struct db_connection *connection, void *context, struc
 	return rc == RC_OK ? retire_generations(connection, &lock, &change, err) : rc;
 }
 
-static enum rc publish(const struct catalog *catalog, const struct catalog_call *call,
-                       const struct job_publish *publish, bool is_end, struct job_published *ret_published,
-                       struct err *err)
+static enum rc run_publishing(const struct catalog *catalog, const struct catalog_call *call,
+                              const struct job_publish *publish, bool is_end, struct job_published *ret_published,
+                              struct err *err)
 {
 	struct publishing publishing = { .catalog = catalog, .call = call, .publish = publish, .is_end = is_end };
 	enum rc rc = db_transaction(catalog->pool, call->deadline, publish_in, &publishing, err);
@@ -228,14 +228,14 @@ static enum rc publish(const struct catalog *catalog, const struct catalog_call 
 }
 
 enum rc catalog_job_publish_preview(const struct catalog *catalog, const struct catalog_call *call,
-                                    const struct job_publish *preview, struct job_published *ret_published,
+                                    const struct job_publish *publish, struct job_published *ret_published,
                                     struct err *err)
 {
-	return publish(catalog, call, preview, false, ret_published, err);
+	return run_publishing(catalog, call, publish, false, ret_published, err);
 }
 
 enum rc catalog_job_finish(const struct catalog *catalog, const struct catalog_call *call,
-                           const struct job_publish *result, struct job_published *ret_published, struct err *err)
+                           const struct job_publish *publish, struct job_published *ret_published, struct err *err)
 {
-	return publish(catalog, call, result, true, ret_published, err);
+	return run_publishing(catalog, call, publish, true, ret_published, err);
 }

@@ -10,7 +10,7 @@ enum rc catalog_run(const struct catalog *catalog, const struct catalog_call *ca
 	struct db_connection *connection;
 	enum rc rc;
 
-	if (catalog->pipeline != NULL)
+	if (catalog->pipeline != NULL && statement->read_only)
 		return db_pipeline_query(catalog->pipeline, statement, values, count, call->deadline, ret_result, err);
 	rc = db_pool_acquire(catalog->pool, call->deadline, &connection, err);
 	if (rc != RC_OK)

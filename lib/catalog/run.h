@@ -12,7 +12,8 @@
 #include "db/statement.h"
 #include "media/event.h"
 
-// One statement by itself: through the pipeline, or on a connection of the pool.
+// One statement by itself: reads through the pipeline; writes on a connection of the pool, for a commit waits for the
+// disk, and in a pipeline everybody behind it would wait too.
 enum rc catalog_run(const struct catalog *catalog, const struct catalog_call *call,
                     const struct db_statement *statement, const struct db_value *values, unsigned count,
                     struct db_result **ret_result, struct err *err) MUST_CHECK;

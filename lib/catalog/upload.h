@@ -31,8 +31,9 @@ struct upload_new {
 	struct uuid owner_id;
 	const struct uuid *item_id; // NULL: none
 	const char *filename;
-	const char *content_type;   // as declared
-	enum media_kind kind;       // as declared
+	const char *content_type; // as declared
+	enum media_kind kind;     // as declared
+	enum upload_method method;
 	int64_t size;               // bytes
 	const uint8_t *sha256;      // 32 bytes, NULL: not declared
 	const uint8_t *content_md5; // 16 bytes, NULL: not declared
@@ -40,7 +41,6 @@ struct upload_new {
 	int64_t captured_at;        // microseconds since the epoch, DB_NO_TIME: unknown
 	const char *visibility;     // NULL: "private"
 	const char *object_key;
-	enum upload_method method;
 	const char *multipart_id;               // NULL: none (yet)
 	int64_t expires_at;                     // of its URLs, microseconds since the epoch
 	int64_t check_after;                    // when the reconciler first looks whether the bytes came

@@ -77,7 +77,7 @@ static enum rc look(const struct catalog *catalog, const struct catalog_call *ca
                     struct upload_look *ret_look, struct err *err)
 {
 	const struct db_value value = db_uuid(upload_id);
-	struct db_result *result;
+	struct db_result *result = NULL;
 	enum rc rc = catalog_run(catalog, call, &look_statement, &value, 1, &result, err);
 
 	if (rc != RC_OK)
@@ -130,7 +130,7 @@ static enum rc answer_ended(const struct catalog *catalog, const struct catalog_
                             const struct uuid *upload_id, enum media_state wanted, struct upload_ended *ret_ended,
                             struct err *err)
 {
-	struct upload_look found;
+	struct upload_look found = { 0 };
 	enum rc rc = look(catalog, call, upload_id, &found, err);
 
 	if (rc != RC_OK)
@@ -206,7 +206,7 @@ static enum rc complete_file_in(struct db_connection *connection, void *context,
 	const struct db_value media_id = db_uuid(&completing->found->media_id);
 	struct deadline deadline = db_connection_deadline(connection);
 	struct db_value values[7];
-	struct db_result *result;
+	struct db_result *result = NULL;
 	enum rc rc;
 
 	fill_complete_values(completing, values);
@@ -226,7 +226,7 @@ static enum rc complete_file_in(struct db_connection *connection, void *context,
 static enum rc complete(struct completing *completing, struct err *err)
 {
 	struct db_value values[7];
-	struct db_result *result;
+	struct db_result *result = NULL;
 	enum rc rc;
 
 	if (completing->completion->pool_count == 0)
@@ -244,7 +244,7 @@ enum rc catalog_upload_complete(const struct catalog *catalog, const struct cata
                                 struct err *err)
 {
 	struct event events[PRESET_POOLS_MAX + 1];
-	struct upload_look found;
+	struct upload_look found = { 0 };
 	struct buffer jobs, messages;
 	struct completing completing = { .catalog = catalog, .call = call, .completion = completion, .found = &found };
 	enum rc rc;
@@ -280,7 +280,7 @@ static enum rc end(const struct catalog *catalog, const struct catalog_call *cal
                    enum event_media_verb verb, enum media_state state, enum media_reason reason, const char *detail,
                    struct upload_ended *ret_ended, struct err *err)
 {
-	struct upload_look found;
+	struct upload_look found = { 0 };
 	struct buffer events;
 	struct event event;
 	struct db_result *result = NULL;

@@ -119,7 +119,7 @@ void pipeline_request_free(struct pipeline_request *request);
 void pipeline_expire(struct db_pipeline *pipeline, bool all, enum rc rc, const char *why);
 
 // The body of a link's thread.
-void *pipeline_link_run(void *link);
+void *pipeline_link_run(void *context);
 
 // Something was sent or has come: the server has its time again.
 void pipeline_link_expect(struct pipeline_link *link);

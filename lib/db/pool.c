@@ -179,7 +179,7 @@ static const struct db_statement ping_statement = { .name = "db_ping", .sql = "S
 
 enum rc db_pool_ping(struct db_pool *pool, struct deadline deadline, struct err *err)
 {
-	struct db_connection *connection;
+	struct db_connection *connection = NULL;
 	enum rc rc = db_pool_acquire(pool, deadline, &connection, err);
 
 	if (rc != RC_OK)

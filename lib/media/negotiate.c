@@ -18,12 +18,16 @@ struct text {
 	const char *end;
 };
 
+// RFC 9110 §5.6.2. This runs on every delivery, so: a table.
+static const bool token_characters[256] = {
+	['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true, ['#'] = true, ['$'] = true,
+	['%'] = true,         ['&'] = true,         ['\''] = true,        ['*'] = true, ['+'] = true, ['-'] = true,
+	['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true, ['|'] = true, ['~'] = true,
+};
+
 static bool is_token_character(char character)
 {
-	if ((character >= '0' && character <= '9') || (character >= 'A' && character <= 'Z') ||
-	    (character >= 'a' && character <= 'z'))
-		return true;
-	return character != '\0' && strchr("!#$%&'*+-.^_`|~", character) != NULL;
+	return token_characters[(unsigned char)character];
 }
 
 static void skip_blanks(struct text *text)
@@ -112,23 +116,28 @@ static bool parse_parameters(struct text *element, int *ret_quality)
 	return true;
 }
 
-static bool range_equals(struct text range, const char *name)
+// Where the quality of this media range is kept; NULL for those that do not matter here.
+static int *find_preference(struct text range, struct preferences *preferences)
 {
-	size_t length = strlen(name);
-	return (size_t)(range.end - range.at) == length && strncasecmp(range.at, name, length) == 0;
+	static const struct {
+		const char *name;
+		size_t length, offset;
+	} known[] = {
+#define RANGE(name, member) { name, sizeof(name) - 1, offsetof(struct preferences, member) }
+		RANGE("image/avif", avif),   RANGE("image/webp", webp), RANGE("image/jpeg", jpeg),
+		RANGE("image/*", any_image), RANGE("*/*", anything),
+#undef RANGE
+	};
+	size_t length = (size_t)(range.end - range.at);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].length == length && strncasecmp(range.at, known[i].name, length) == 0)
+			return (int *)((char *)preferences + known[i].offset);
+	return NULL;
 }
 
 // One element of the list, without its comma.
 static void read_element(struct text element, struct preferences *preferences)
 {
-	struct {
-		const char *name;
-		int *quality;
-	} known[] = {
-		{ "image/avif", &preferences->avif }, { "image/webp", &preferences->webp },
-		{ "image/jpeg", &preferences->jpeg }, { "image/*", &preferences->any_image },
-		{ "*/*", &preferences->anything },
-	};
 	skip_blanks(&element);
 	struct text range = { element.at, element.at };
 	(void)take_token(&element);
@@ -136,15 +145,11 @@ static void read_element(struct text element, struct preferences *preferences)
 		return;
 	(void)take_token(&element);
 	range.end = element.at;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (!range_equals(range, known[i].name))
-			continue;
-		int quality;
-		// Named twice: the kinder one counts.
-		if (parse_parameters(&element, &quality) && quality > *known[i].quality)
-			*known[i].quality = quality;
-		return;
-	}
+	int *preference = find_preference(range, preferences);
+	int quality;
+	// Named twice: the kinder one counts.
+	if (preference != NULL && parse_parameters(&element, &quality) && quality > *preference)
+		*preference = quality;
 }
 
 // Where the next element's comma stands, or the end; commas in quotes do not count.

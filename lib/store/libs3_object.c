@@ -17,7 +17,7 @@
 
 // libs3 lets libcurl resolve "." and ".." segments, which would reach another object than was signed, and sends a blank
 // as '+', which is another key.
-static enum rc check_key(const char *key, struct err *err)
+enum rc libs3_check_key(const char *key, struct err *err)
 {
 	if (strlen(key) > KEY_MAX)
 		return err_set(err, RC_INVALID, "the libs3 driver cannot use keys of more than %d bytes", KEY_MAX);
@@ -83,7 +83,7 @@ static enum rc check_put(const struct store_target *target, const struct store_p
 		return err_set(err, RC_INVALID, "the libs3 driver cannot put conditionally");
 	if (options->content_disposition != NULL)
 		return err_set(err, RC_INVALID, "the libs3 driver cannot set Content-Disposition");
-	return check_key(target->key, err);
+	return libs3_check_key(target->key, err);
 }
 
 static void send_put(const struct libs3_store *store, const struct store_target *target,
@@ -157,7 +157,7 @@ enum rc libs3_put(void *self, const struct store_target *target, const struct st
 enum rc libs3_head(void *self, const struct store_target *target, struct deadline deadline,
                    struct store_object *ret_object, struct err *err)
 {
-	enum rc rc = check_key(target->key, err);
+	enum rc rc = libs3_check_key(target->key, err);
 	S3RequestContext *context = rc == RC_OK ? libs3_begin(err) : NULL;
 	if (context == NULL)
 		return rc != RC_OK ? rc : RC_NO_MEMORY;
@@ -186,7 +186,7 @@ static enum rc check_length(const struct libs3_call *call, struct err *err)
 enum rc libs3_get(void *self, const struct store_target *target, const struct store_get_options *options,
                   struct store_sink *sink, struct deadline deadline, struct store_object *ret_object, struct err *err)
 {
-	enum rc rc = check_key(target->key, err);
+	enum rc rc = libs3_check_key(target->key, err);
 	S3RequestContext *context = rc == RC_OK ? libs3_begin(err) : NULL;
 	if (context == NULL)
 		return rc != RC_OK ? rc : RC_NO_MEMORY;
@@ -218,7 +218,7 @@ enum rc libs3_get(void *self, const struct store_target *target, const struct st
 
 enum rc libs3_remove(void *self, const struct store_target *target, struct deadline deadline, struct err *err)
 {
-	enum rc rc = check_key(target->key, err);
+	enum rc rc = libs3_check_key(target->key, err);
 	S3RequestContext *context = rc == RC_OK ? libs3_begin(err) : NULL;
 	if (context == NULL)
 		return rc != RC_OK ? rc : RC_NO_MEMORY;
@@ -318,7 +318,7 @@ static enum rc check_copy_source(const char *key, struct err *err)
 			return err_set(err, RC_INVALID,
 			               "the libs3 driver cannot copy from keys with other than A-Z a-z "
 			               "0-9 - . _ ~ /");
-	return check_key(key, err);
+	return libs3_check_key(key, err);
 }
 
 // libs3 loses the answer of a copy, and with it an error inside a 200: both objects must have one ETag.
@@ -348,7 +348,7 @@ enum rc libs3_copy(void *self, const struct store_target *from, const char *sour
 		return err_set(err, RC_INVALID, "the libs3 driver cannot copy conditionally");
 	enum rc rc = check_copy_source(from->key, err);
 	if (rc == RC_OK)
-		rc = check_key(to->key, err);
+		rc = libs3_check_key(to->key, err);
 	S3RequestContext *context = rc == RC_OK ? libs3_begin(err) : NULL;
 	if (context == NULL)
 		return rc != RC_OK ? rc : RC_NO_MEMORY;

@@ -55,6 +55,9 @@ enum rc libs3_judge(const struct libs3_call *call, struct err *err) MUST_CHECK;
 // A request context; NULL (and err) without memory.
 S3RequestContext *libs3_begin(struct err *err);
 
+// RC_INVALID for keys with which libs3 would reach another object.
+enum rc libs3_check_key(const char *key, struct err *err) MUST_CHECK;
+
 // The driver's functions in libs3_object.c.
 enum rc libs3_put(void *self, const struct store_target *target, const struct store_body *body,
                   const struct store_put_options *options, struct deadline deadline, char ret_etag[STORE_ETAG_SIZE],

@@ -132,21 +132,14 @@ static char *encode_policy(const struct store_form_options *options, const struc
 	return text;
 }
 
-static enum rc fill_form(struct sigv4_store *store, const struct store_form_options *options, int64_t now_us,
-                         struct store_form *form, struct err *err)
+static enum rc add_own_fields(struct store_form *form, const struct store_form_options *options,
+                              const struct sigv4_key *key, const char *time, struct err *err)
 {
-	char time[SIGV4_TIME_SIZE];
-	clock_format_basic(now_us, time);
-	struct sigv4_key key = sigv4_store_key(store, false, time);
-	form->url = arena_format(form->memory, "%s/%s/", store->public_endpoint.origin, options->bucket);
-	form->fields = arena_alloc(form->memory, (options->field_count + 7) * sizeof form->fields[0]);
 	char *own_key = arena_copy_text(form->memory, options->key);
 	char *own_type = arena_copy_text(form->memory, options->content_type != NULL ? options->content_type : "");
-	char *credential = arena_copy_text(form->memory, key.credential);
+	char *credential = arena_copy_text(form->memory, key->credential);
 	char *own_time = arena_copy_text(form->memory, time);
-	char *signature = arena_alloc(form->memory, SIGV4_SIGNATURE_SIZE);
-	if (form->url == NULL || form->fields == NULL || own_key == NULL || own_type == NULL || credential == NULL ||
-	    own_time == NULL || signature == NULL)
+	if (own_key == NULL || own_type == NULL || credential == NULL || own_time == NULL)
 		return no_memory(err);
 	add_field(form, "key", own_key);
 	if (options->content_type != NULL)
@@ -159,11 +152,27 @@ static enum rc fill_form(struct sigv4_store *store, const struct store_form_opti
 	add_field(form, "x-amz-algorithm", "AWS4-HMAC-SHA256");
 	add_field(form, "x-amz-credential", credential);
 	add_field(form, "x-amz-date", own_time);
+	return RC_OK;
+}
+
+// key, Content-Type, the three of signing, policy and signature.
+#define OWN_FIELDS 7
+
+static enum rc fill_form(const struct sigv4_store *store, const struct store_form_options *options,
+                         const struct sigv4_key *key, const char *time, struct store_form *form, struct err *err)
+{
+	form->url = arena_format(form->memory, "%s/%s/", store->public_endpoint.origin, options->bucket);
+	form->fields = arena_alloc(form->memory, (options->field_count + OWN_FIELDS) * sizeof form->fields[0]);
+	char *signature = arena_alloc(form->memory, SIGV4_SIGNATURE_SIZE);
+	if (form->url == NULL || form->fields == NULL || signature == NULL)
+		return no_memory(err);
+	enum rc rc = add_own_fields(form, options, key, time, err);
+	if (rc != RC_OK)
+		return rc;
 	char *policy = encode_policy(options, form);
 	if (policy == NULL)
 		return no_memory(err);
-	sigv4_sign_policy(&key, policy, signature);
-	crypto_wipe(&key, sizeof key);
+	sigv4_sign_policy(key, policy, signature);
 	add_field(form, "policy", policy);
 	add_field(form, "x-amz-signature", signature);
 	return RC_OK;
@@ -178,7 +187,11 @@ enum rc sigv4_presign_form(void *self, const struct store_form_options *options,
 	if (form.memory == NULL)
 		return no_memory(err);
 	form.expires_us = now_us / 1000000 * 1000000 + options->seconds * 1000000;
-	enum rc rc = fill_form(self, options, now_us, &form, err);
+	char time[SIGV4_TIME_SIZE];
+	clock_format_basic(now_us, time);
+	struct sigv4_key key = sigv4_store_key(self, false, time);
+	enum rc rc = fill_form(self, options, &key, time, &form, err);
+	crypto_wipe(&key, sizeof key);
 	if (rc == RC_OK)
 		*ret_form = form;
 	else

@@ -252,6 +252,9 @@ static enum rc libs3_presign(void *self, const struct store_presign *presign, in
 	if (!possible)
 		return err_set(err, RC_INVALID,
 		               "the libs3 driver presigns plain GETs of objects alone; use the sigv4 driver");
+	enum rc rc = libs3_check_key(presign->key, err);
+	if (rc != RC_OK)
+		return rc;
 	S3BucketContext bucket = bucket_at(store, &store->public_endpoint, presign->bucket);
 	char url[S3_MAX_AUTHENTICATED_QUERY_STRING_SIZE];
 	int64_t expires = now_us / 1000000 + presign->seconds;

@@ -391,7 +391,7 @@ static const char *run_attack(const char *name)
 	return "no such attack";
 }
 
-static void serve(void)
+static void serve(uint32_t cpu_seconds)
 {
 	for (;;) {
 		struct wire_message answer = { .type = WIRE_FAILED, .body.failed.reason = REASON_DECODE_FAILED };
@@ -401,6 +401,7 @@ static void serve(void)
 		if (channel_wait(SOCKET, &last_job, &input, NULL) != RC_OK)
 			return;
 		(void)close(input);
+		sandbox_limit_job(cpu_seconds);
 		text = run_attack(last_job.body.order.steps[0].name);
 		if (text == NULL)
 			continue;
@@ -415,12 +416,12 @@ int main(int argument_count, char **arguments)
 	struct sandbox_report report;
 	struct wire_message ready = { .type = WIRE_READY };
 
-	if (argument_count != 6)
+	if (argument_count != 7)
 		return 1;
 	options.uid = (uint32_t)strtoul(arguments[2], NULL, 10);
 	options.memory_bytes = strtoull(arguments[3], NULL, 10);
 	options.file_bytes = strtoull(arguments[4], NULL, 10);
-	options.namespaces = arguments[5][0] == '1';
+	options.namespaces = arguments[6][0] == '1';
 	if (pipe2(thread_pipe, O_CLOEXEC) != 0 || pthread_create(&old_thread, NULL, open_in_thread, thread_pipe) != 0 ||
 	    sandbox_close(&options, SOCKET, &report, NULL) != RC_OK)
 		return 1;
@@ -428,6 +429,6 @@ int main(int argument_count, char **arguments)
 	ready.body.ready.landlock_abi = report.landlock_abi;
 	if (channel_send(SOCKET, &ready, -1, deadline_after_ms(1000), NULL) != RC_OK)
 		return 1;
-	serve();
+	serve((uint32_t)strtoul(arguments[5], NULL, 10));
 	return 0;
 }

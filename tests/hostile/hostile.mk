@@ -18,6 +18,8 @@ $(BUILD)/tests/unit/test_thumbhash: $(BUILD)/obj/tests/unit/test_thumbhash.o $(B
 	$(call LINK_TEST,-lcmocka)
 $(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/transcoder/decoder/icc.o $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)
+$(BUILD)/tests/unit/test_sandbox: $(BUILD)/obj/tests/unit/test_sandbox.o $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka -lseccomp)
 DECODER_TESTS := $(addprefix $(BUILD)/tests/integration/,test_decoder test_decoder_hostile test_decoder_sandbox)
 $(DECODER_TESTS): $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(RIG_OBJECTS) $(CHILD_OBJECTS) $(SMALL_ARCHIVES) \
 		| $(BUILD)/bin/safelight-decoder $(BREAKOUT)

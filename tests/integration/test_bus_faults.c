@@ -274,6 +274,24 @@ static void fetch_outlives_its_consumer(void **state)
 	bus_close(bus);
 }
 
+static void missing_stream_is_no_tight_loop(void **state)
+{
+	(void)state;
+	struct bus *bus = open_bus(2000, false);
+	assert_true(bus_wait_connected(bus, deadline_after_ms(10000)));
+	struct bus_puller *puller = open_puller(bus);
+	struct bus_message *none = NULL;
+	int64_t cpu_before = cpu_us();
+	int64_t began_us = clock_monotonic_us();
+	assert_rc(bus_puller_fetch(puller, 1500, &none, &err), RC_UNAVAILABLE);
+	assert_in_range(clock_monotonic_us() - began_us, 1499000, 4000000);
+	int64_t used_us = cpu_us() - cpu_before;
+	print_message("# 1.5 s without a stream used %lld us of CPU\n", (long long)used_us);
+	assert_true(used_us < 100000);
+	bus_puller_close(puller);
+	bus_close(bus);
+}
+
 static void deleted_parts_are_made_anew(void **state)
 {
 	(void)state;
@@ -417,6 +435,7 @@ int main(void)
 		cmocka_unit_test_setup(killed_server_is_found_again, begin),
 		cmocka_unit_test_setup(lost_store_is_made_anew, begin),
 		cmocka_unit_test_setup(fetch_outlives_its_consumer, begin),
+		cmocka_unit_test_setup(missing_stream_is_no_tight_loop, begin),
 		cmocka_unit_test_setup(deleted_parts_are_made_anew, begin),
 		cmocka_unit_test_setup(absent_server_is_awaited, begin),
 		cmocka_unit_test_setup(standing_server_times_out, begin),

@@ -1,4 +1,4 @@
-// Jobs on a real Postgres: leases, fencing, attempts, publication, failure.
+// Jobs on a real Postgres: leases, fencing, publication.
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +164,38 @@ static void a_late_worker_changes_nothing(void **state)
 	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
 }
 
+// What the owner sees of it afterwards.
+static void check_published(const struct upload_new *upload, size_t thumbhash_length, const uint8_t sha256[32])
+{
+	struct catalog_call call = test_call();
+	struct media_row media;
+	struct variant_row variant;
+	struct db_result *result;
+
+	assert_int_equal(catalog_media_find(&catalogs.of[TEST_API], &call, &upload->owner_id, &upload->media_id, &media,
+	                                    &result, NULL),
+	                 RC_OK);
+	assert_int_equal(media.state, MEDIA_READY);
+	assert_int_equal(media.width, 4000);
+	assert_int_equal(media.orientation, 6);
+	assert_int_equal(media.published_generation, 1);
+	assert_int_equal(media.thumbhash_length, thumbhash_length);
+	assert_int_equal(media.dominant_rgb, 0x102030);
+	assert_true(media.captured_at == 1600000000000000);
+	assert_string_equal(media.exif, "{\"camera\": \"X\"}");
+	assert_true(media.preview_at != DB_NO_TIME && media.ready_at >= media.preview_at);
+	db_result_free(result);
+	assert_int_equal(catalog_variants(&catalogs.of[TEST_API], &call, &upload->media_id, 1, &result, NULL), RC_OK);
+	assert_int_equal(db_result_rows(result), 4);
+	catalog_variant_read(result, 0, &variant);
+	assert_string_equal(variant.name, "w320");
+	assert_int_equal(variant.format, FORMAT_AVIF);
+	assert_int_equal(variant.state, VARIANT_READY);
+	assert_int_equal(variant.width, 320);
+	assert_memory_equal(variant.sha256, sha256, 32);
+	db_result_free(result);
+}
+
 static void preview_first_then_ready_then_updated(void **state)
 {
 	static const uint8_t thumbhash[] = { 1, 2, 3, 4, 5 };
@@ -183,9 +215,6 @@ static void preview_first_then_ready_then_updated(void **state)
 	struct job_claim claim, slow;
 	struct test_variants variants, slow_variants;
 	struct job_published published;
-	struct media_row media;
-	struct variant_row variant;
-	struct db_result *result;
 
 	(void)state;
 	queue_media(true, &upload, &job_id);
@@ -210,28 +239,7 @@ static void preview_first_then_ready_then_updated(void **state)
 	assert_int_equal(count_events("preview", &upload.media_id), 1);
 	assert_int_equal(count_events("ready", &upload.media_id), 1);
 	assert_int_equal(count_events("updated", &upload.media_id), 1);
-	assert_int_equal(catalog_media_find(&catalogs.of[TEST_API], &call, &upload.owner_id, &upload.media_id, &media,
-	                                    &result, NULL),
-	                 RC_OK);
-	assert_int_equal(media.state, MEDIA_READY);
-	assert_int_equal(media.width, 4000);
-	assert_int_equal(media.orientation, 6);
-	assert_int_equal(media.published_generation, 1);
-	assert_int_equal(media.thumbhash_length, sizeof(thumbhash));
-	assert_int_equal(media.dominant_rgb, 0x102030);
-	assert_true(media.captured_at == 1600000000000000);
-	assert_string_equal(media.exif, "{\"camera\": \"X\"}");
-	assert_true(media.preview_at != DB_NO_TIME && media.ready_at >= media.preview_at);
-	db_result_free(result);
-	assert_int_equal(catalog_variants(&catalogs.of[TEST_API], &call, &upload.media_id, 1, &result, NULL), RC_OK);
-	assert_int_equal(db_result_rows(result), 4);
-	catalog_variant_read(result, 0, &variant);
-	assert_string_equal(variant.name, "w320");
-	assert_int_equal(variant.format, FORMAT_AVIF);
-	assert_int_equal(variant.state, VARIANT_READY);
-	assert_int_equal(variant.width, 320);
-	assert_memory_equal(variant.sha256, variants.sha256, 32);
-	db_result_free(result);
+	check_published(&upload, facts.thumbhash_length, variants.sha256);
 }
 
 static void an_optional_job_that_is_first_leaves_ready_to_the_required_one(void **state)
@@ -296,181 +304,6 @@ static void two_required_jobs_at_once_make_it_ready_once(void **state)
 	}
 }
 
-static void attempts_end_at_five_with_a_reason(void **state)
-{
-	struct catalog_call call = test_call();
-	struct upload_new upload, lost;
-	struct uuid job_id;
-	struct job_claim claim;
-	struct job_failed failed;
-
-	(void)state;
-	// Five failures that could have been otherwise.
-	queue_media(true, &upload, &job_id);
-	for (unsigned attempt = 1; attempt <= 5; attempt++) {
-		claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-		assert_int_equal(claim.attempts, attempt);
-		assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_DECODE_TIMEOUT,
-		                                  NULL, 60000, &failed, NULL),
-		                 RC_OK);
-		assert_int_equal(failed.is_final, attempt == 5);
-		assert_int_equal(failed.media_ended, attempt == 5);
-		if (attempt == 5)
-			break;
-		claim = test_job_claim(&catalogs, &job_id, JOB_EARLY);
-		assert_in_range(claim.retry_ms, 50000, 60000);
-		test_run_for(&catalogs, "UPDATE jobs SET not_before = now() WHERE id = '%s'", &job_id);
-	}
-	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
-	assert_int_equal(count_events("failed", &upload.media_id), 1);
-	assert_int_equal(
-	        test_count_for(
-	                &catalogs,
-	                "SELECT count(*) FROM media WHERE id = '%s' AND state = 'failed' "
-	                "AND reason_code = 'decode_timeout' AND reason_detail LIKE 'Decoding the picture took%%'",
-	                &upload.media_id),
-	        1);
-	assert_int_equal(
-	        test_count_for(&catalogs, "SELECT count(*) FROM dead_letters WHERE media_id = '%s'", &upload.media_id),
-	        1);
-	// The other job went with it, without a dead letter of its own.
-	assert_int_equal(test_count_for(&catalogs,
-	                                "SELECT count(*) FROM jobs WHERE media_id = '%s' AND state = 'failed'",
-	                                &upload.media_id),
-	                 2);
-	// What failed is still held and still counts.
-	assert_int_equal(test_count_for(&catalogs, "SELECT bytes FROM usage WHERE owner_id = '%s'", &upload.owner_id),
-	                 1000);
-	// Five workers that vanish.
-	queue_media(false, &lost, &job_id);
-	for (unsigned attempt = 1; attempt <= 5; attempt++) {
-		(void)test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-		lapse(&job_id);
-	}
-	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
-	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
-	assert_int_equal(count_events("failed", &lost.media_id), 1);
-	assert_int_equal(test_count_for(&catalogs,
-	                                "SELECT count(*) FROM media WHERE id = '%s' AND state = 'failed' "
-	                                "AND reason_code = 'internal' AND reason_detail LIKE 'Every attempt%%'",
-	                                &lost.media_id),
-	                 1);
-}
-
-static void a_rejected_media_frees_its_room(void **state)
-{
-	struct catalog_call call = test_call();
-	struct upload_new upload;
-	struct uuid job_id;
-	struct job_claim claim;
-	struct test_variants variants;
-	struct job_published published;
-	struct job_failed failed;
-
-	(void)state;
-	queue_media(false, &upload, &job_id);
-	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_publish_preview(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_CHECKSUM,
-	                                  "not what was said", 0, &failed, NULL),
-	                 RC_OK);
-	assert_true(failed.is_final && failed.media_ended);
-	// Its answer was lost: once more.
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_CHECKSUM,
-	                                  "not what was said", 0, &failed, NULL),
-	                 RC_OK);
-	assert_true(failed.is_final && !failed.media_ended);
-	assert_int_equal(count_events("rejected", &upload.media_id), 1);
-	assert_int_equal(
-	        test_count_for(&catalogs, "SELECT bytes + files FROM usage WHERE owner_id = '%s'", &upload.owner_id),
-	        0);
-	assert_int_equal(
-	        test_count_for(&catalogs, "SELECT count(*) FROM deletions WHERE media_id = '%s'", &upload.media_id), 3);
-	assert_int_equal(
-	        test_count_for(&catalogs, "SELECT count(*) FROM variants WHERE media_id = '%s'", &upload.media_id), 0);
-}
-
-static void an_optional_failure_leaves_the_media_alone(void **state)
-{
-	struct catalog_call call = test_call();
-	struct upload_new upload;
-	struct uuid job_id, slow_id;
-	struct job_claim claim;
-	struct job_failed failed;
-
-	(void)state;
-	queue_media(true, &upload, &job_id);
-	slow_id = test_job_id(&catalogs, &upload.media_id, "slow");
-	claim = test_job_claim(&catalogs, &slow_id, JOB_CLAIMED);
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &slow_id, claim.token, REASON_DECODE_MEMORY, NULL, 0,
-	                                  &failed, NULL),
-	                 RC_OK);
-	assert_true(failed.is_final && !failed.media_ended);
-	assert_int_equal(count_events("failed", &upload.media_id), 0);
-	assert_int_equal(
-	        test_count_for(&catalogs, "SELECT count(*) FROM dead_letters WHERE media_id = '%s'", &upload.media_id),
-	        1);
-	(void)test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-}
-
-static void a_released_job_costs_no_attempt(void **state)
-{
-	struct catalog_call call = test_call();
-	struct upload_new upload;
-	struct uuid job_id;
-	struct job_claim claim;
-
-	(void)state;
-	queue_media(false, &upload, &job_id);
-	for (unsigned i = 0; i < 8; i++) {
-		claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-		assert_int_equal(claim.attempts, 1);
-		assert_int_equal(claim.token, i + 1);
-		assert_int_equal(catalog_job_release(transcoder(), &call, &job_id, claim.token, NULL), RC_OK);
-		assert_int_equal(catalog_job_release(transcoder(), &call, &job_id, claim.token, NULL), RC_OK);
-	}
-}
-
-static void a_failed_media_can_be_redriven(void **state)
-{
-	struct catalog_call call = test_call();
-	struct upload_new upload;
-	struct uuid job_id;
-	struct job_claim claim;
-	struct job_failed failed;
-	struct job_published published;
-	struct test_variants variants;
-
-	(void)state;
-	queue_media(true, &upload, &job_id);
-	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-	assert_int_equal(catalog_job_redrive(&catalogs.of[TEST_API], &call, &upload.media_id, LANE_BULK, NULL),
-	                 RC_CONFLICT);
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_DECODE_FAILED, NULL, 0,
-	                                  &failed, NULL),
-	                 RC_OK);
-	assert_true(failed.media_ended);
-	assert_int_equal(catalog_job_redrive(&catalogs.of[TEST_API], &call, &upload.media_id, LANE_BULK, NULL), RC_OK);
-	assert_int_equal(
-	        test_count_for(&catalogs,
-	                       "SELECT count(*) FROM outbox WHERE subject IN ('jobs.fast.bulk', 'jobs.slow.bulk') "
-	                       "AND payload->'data'->>'media_id' = '%s'",
-	                       &upload.media_id),
-	        2);
-	assert_int_equal(
-	        test_count_for(&catalogs,
-	                       "SELECT count(*) FROM dead_letters WHERE media_id = '%s' AND redriven_at IS NOT NULL",
-	                       &upload.media_id),
-	        1);
-	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-	assert_int_equal(claim.attempts, 1);
-	assert_int_equal(claim.token, 3);
-	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
-	assert_true(published.is_ready);
-}
-
 static void a_new_generation_replaces_the_old_one_whole(void **state)
 {
 	struct catalog_call call = test_call();
@@ -528,11 +361,6 @@ int main(void)
 		cmocka_unit_test(preview_first_then_ready_then_updated),
 		cmocka_unit_test(an_optional_job_that_is_first_leaves_ready_to_the_required_one),
 		cmocka_unit_test(two_required_jobs_at_once_make_it_ready_once),
-		cmocka_unit_test(attempts_end_at_five_with_a_reason),
-		cmocka_unit_test(a_rejected_media_frees_its_room),
-		cmocka_unit_test(an_optional_failure_leaves_the_media_alone),
-		cmocka_unit_test(a_released_job_costs_no_attempt),
-		cmocka_unit_test(a_failed_media_can_be_redriven),
 		cmocka_unit_test(a_new_generation_replaces_the_old_one_whole),
 	};
 

@@ -77,6 +77,36 @@ static void kill_backend(int64_t pid)
 	assert_int_equal(test_database_count(&database, sql), 1);
 }
 
+static const uint8_t some_bytes[] = { 0, 1, 254, 255 };
+
+static void check_values(const struct db_result *result, const struct uuid *id, const char *id_array)
+{
+	struct uuid read;
+	size_t length;
+
+	assert_int_equal(db_result_rows(result), 1);
+	assert_int_equal(db_result_columns(result), 15);
+	assert_string_equal(db_result_text(result, 0, 0), "grün \xF0\x9F\x93\xB7");
+	assert_true(db_result_int64(result, 0, 1) == INT64_MIN);
+	assert_int_equal(db_result_int64(result, 0, 2), -7);
+	assert_int_equal(db_result_int64(result, 0, 3), 32767);
+	assert_true(db_result_bool(result, 0, 4));
+	read = db_result_uuid(result, 0, 5);
+	assert_memory_equal(read.bytes, id->bytes, 16);
+	assert_memory_equal(db_result_bytes(result, 0, 6, &length), some_bytes, sizeof(some_bytes));
+	assert_int_equal(length, sizeof(some_bytes));
+	assert_true(db_result_time_us(result, 0, 7) == 1795502101123456);
+	assert_true(db_result_double(result, 0, 8) == 0.1);
+	assert_string_equal(db_result_text(result, 0, 9), "{\"a\": [1, 2]}");
+	assert_null(db_result_text(result, 0, 10));
+	assert_true(db_result_is_null(result, 0, 10));
+	assert_string_equal(db_result_text(result, 0, 11), id_array);
+	assert_string_equal(db_result_text(result, 0, 12),
+	                    "{plain,\"quo\\\"te\",\"back\\\\slash\",\"comma,\",NULL,\"\"}");
+	assert_true(db_result_double(result, 0, 13) == (double)0.1f);
+	assert_true(db_result_time_us(result, 0, 14) == DB_NO_TIME);
+}
+
 static void values_come_back_as_they_went(void **state)
 {
 	static const struct db_statement statement = {
@@ -87,15 +117,12 @@ static void values_come_back_as_they_went(void **state)
 		.parameter_count = 14,
 		.read_only = true,
 	};
-	static const uint8_t bytes[] = { 0, 1, 254, 255 };
 	const char *const texts[] = { "plain", "quo\"te", "back\\slash", "comma,", NULL, "" };
 	struct db_pool *pool = new_pool(1, 5000, 1000);
 	struct db_connection *connection = take(pool);
 	struct uuid ids[2] = { uuid_new(), uuid_new() };
 	struct buffer id_array, text_array;
 	struct db_result *result = NULL;
-	struct uuid read;
-	size_t length;
 
 	(void)state;
 	buffer_init(&id_array, 1000);
@@ -109,7 +136,7 @@ static void values_come_back_as_they_went(void **state)
 			                           db_int64(32767),
 			                           db_bool(true),
 			                           db_uuid(&ids[0]),
-			                           db_bytes(bytes, sizeof(bytes)),
+			                           db_bytes(some_bytes, sizeof(some_bytes)),
 			                           db_time_us(1795502101123456),
 			                           db_double(0.1),
 			                           db_text("{\"a\": [1, 2]}"),
@@ -120,27 +147,7 @@ static void values_come_back_as_they_went(void **state)
 
 		assert_int_equal(db_execute(connection, &statement, values, 14, test_deadline(), &result, NULL), RC_OK);
 	}
-	assert_int_equal(db_result_rows(result), 1);
-	assert_int_equal(db_result_columns(result), 15);
-	assert_string_equal(db_result_text(result, 0, 0), "grün \xF0\x9F\x93\xB7");
-	assert_true(db_result_int64(result, 0, 1) == INT64_MIN);
-	assert_int_equal(db_result_int64(result, 0, 2), -7);
-	assert_int_equal(db_result_int64(result, 0, 3), 32767);
-	assert_true(db_result_bool(result, 0, 4));
-	read = db_result_uuid(result, 0, 5);
-	assert_memory_equal(read.bytes, ids[0].bytes, 16);
-	assert_memory_equal(db_result_bytes(result, 0, 6, &length), bytes, sizeof(bytes));
-	assert_int_equal(length, sizeof(bytes));
-	assert_true(db_result_time_us(result, 0, 7) == 1795502101123456);
-	assert_true(db_result_double(result, 0, 8) == 0.1);
-	assert_string_equal(db_result_text(result, 0, 9), "{\"a\": [1, 2]}");
-	assert_null(db_result_text(result, 0, 10));
-	assert_true(db_result_is_null(result, 0, 10));
-	assert_string_equal(db_result_text(result, 0, 11), buffer_text(&id_array));
-	assert_string_equal(db_result_text(result, 0, 12),
-	                    "{plain,\"quo\\\"te\",\"back\\\\slash\",\"comma,\",NULL,\"\"}");
-	assert_true(db_result_double(result, 0, 13) == (double)0.1f);
-	assert_true(db_result_time_us(result, 0, 14) == DB_NO_TIME);
+	check_values(result, &ids[0], buffer_text(&id_array));
 	db_result_free(result);
 	buffer_done(&id_array);
 	buffer_done(&text_array);

@@ -1,5 +1,6 @@
 // The pipeline against a real Postgres: neighbours are never touched, every callback comes once, the truth is told
 // about writes.
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -311,8 +312,8 @@ static void killed_backends_cost_no_callback_and_no_truth(void **state)
 			if (!is_write)
 				continue;
 			// Done is written; unavailable is not; unknown may be either.
-			(void)snprintf(sql, sizeof(sql), "INSERT INTO ledger VALUES (%lld, %d)",
-			               (long long)(loads[t].first + i), (int)outcome->rc);
+			(void)snprintf(sql, sizeof(sql), "INSERT INTO ledger VALUES (%" PRId64 ", %d)",
+			               loads[t].first + i, (int)outcome->rc);
 			if (i == 0 && t == 0)
 				test_database_run(&database, "CREATE TABLE ledger (id bigint, rc int)");
 			if (outcome->rc != RC_OK)

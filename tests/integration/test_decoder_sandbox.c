@@ -273,7 +273,9 @@ static void test_nothing_comes_between_jobs(void **state)
 	assert_int_equal(result.outcome.reason, REASON_DECODE_FAILED);
 	rig_result_done(&result);
 	rig_run(&rig, "x", 1, &result);
-	assert_int_equal(result.rc, RC_UNAVAILABLE);
+	// It may come before the next job is given or, rarely, just after.
+	assert_true(result.rc == RC_UNAVAILABLE || (result.rc == RC_OK && result.outcome.misbehaved));
+	assert_false(child_is_alive(rig.child));
 	rig_result_done(&result);
 }
 

@@ -320,6 +320,9 @@ static void the_drivers_limits_are_told(struct store_bench *bench)
 	struct err err = { 0 };
 	assert_int_equal(store_presign_request(bench->store, &put, &signed_request, &err), RC_INVALID);
 	assert_non_null(strstr(err.text, "libs3"));
+	put.method = "GET";
+	put.key = "a b";
+	assert_int_equal(store_presign_request(bench->store, &put, &signed_request, &err), RC_INVALID);
 	assert_int_equal(store_presign_form(bench->store, &form, &signed_form, &err), RC_INVALID);
 	assert_int_equal(store_upload_create(bench->store, &target, NULL, upload_id, &err), RC_INVALID);
 	assert_int_equal(store_bucket_put_policy(bench->store, bench->bucket, "{}", &err), RC_INVALID);

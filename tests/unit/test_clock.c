@@ -15,6 +15,8 @@ static void formats_times(void **state)
 	assert_string_equal(text, "2013-05-24T00:00:00.000Z");
 	clock_format_basic(1369353600000000, basic);
 	assert_string_equal(basic, "20130524T000000Z");
+	clock_format_rfc3339(-61320240000000000, text);
+	assert_string_equal(text, "0026-11-03T00:00:00.000Z");
 	clock_format_rfc3339(-1, text);
 	assert_string_equal(text, "1969-12-31T23:59:59.999Z");
 }

@@ -41,6 +41,14 @@ static void base64_has_one_text_a_value(void **state)
 	for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
 		if (decode_base64url(BAD[i], strlen(BAD[i]), data, sizeof data, &length))
 			fail_msg("taken: %s", BAD[i]);
+	// Every byte outside of the alphabet, high ones included.
+	for (int byte = 0; byte < 256; byte++) {
+		const char text[4] = { 'Z', 'm', (char)byte, 'v' };
+		bool in_alphabet =
+		        byte != 0 && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", byte);
+		if (decode_base64url(text, 4, data, sizeof data, &length) != in_alphabet)
+			fail_msg("byte %d", byte);
+	}
 	assert_true(decode_base64url("Zg", 2, data, sizeof data, &length));
 	assert_false(decode_base64url("Zm9v", 4, data, 2, &length));        // no room
 	assert_false(decode_base64("Zg", 2, data, sizeof data, &length));   // no padding

@@ -1,7 +1,7 @@
 // safelight-decoder: turns one hostile picture after the other into variants, inside a sandbox, for the transcoder that
 // started it.
 //
-// usage: safelight-decoder PROFILE UID MEMORY_BYTES FILE_BYTES NAMESPACES
+// usage: safelight-decoder PROFILE UID MEMORY_BYTES FILE_BYTES CPU_SECONDS NAMESPACES
 // with the transcoder's socket as descriptor 3; nobody else can use it. It holds no credentials, reads no files and no
 // environment: parse, warm up, close the box, serve.
 #include <errno.h>
@@ -34,20 +34,22 @@ static bool parse_number(const char *text, uint64_t most, uint64_t *ret_value)
 	return true;
 }
 
-static bool parse_arguments(int count, char **arguments, struct sandbox_options *ret_options)
+static bool parse_arguments(int count, char **arguments, struct sandbox_options *ret_options, uint32_t *ret_cpu_seconds)
 {
-	uint64_t uid, memory_bytes, file_bytes, namespaces;
+	uint64_t uid, memory_bytes, file_bytes, cpu_seconds, namespaces;
 
-	if (count != 6 || strcmp(arguments[1], "photo") != 0)
+	if (count != 7 || strcmp(arguments[1], "photo") != 0)
 		return false;
 	if (!parse_number(arguments[2], UINT32_MAX - 1, &uid) ||
 	    !parse_number(arguments[3], INT64_MAX, &memory_bytes) ||
-	    !parse_number(arguments[4], INT64_MAX, &file_bytes) || !parse_number(arguments[5], 1, &namespaces))
+	    !parse_number(arguments[4], INT64_MAX, &file_bytes) ||
+	    !parse_number(arguments[5], UINT32_MAX, &cpu_seconds) || !parse_number(arguments[6], 1, &namespaces))
 		return false;
 	*ret_options = (struct sandbox_options){ .uid = (uint32_t)uid,
 		                                 .memory_bytes = memory_bytes,
 		                                 .file_bytes = file_bytes,
 		                                 .namespaces = namespaces == 1 };
+	*ret_cpu_seconds = (uint32_t)cpu_seconds;
 	return true;
 }
 
@@ -80,9 +82,10 @@ int main(int argument_count, char **arguments)
 	struct sandbox_report report;
 	struct failure failure = { 0 };
 	struct err err = { 0 };
+	uint32_t cpu_seconds;
 	int64_t started_us = clock_monotonic_us();
 
-	if (!parse_arguments(argument_count, arguments, &options)) {
+	if (!parse_arguments(argument_count, arguments, &options, &cpu_seconds)) {
 		(void)fputs("safelight-decoder is started by safelight-transcoder only\n", stderr);
 		return WIRE_EXIT_FAILED;
 	}
@@ -93,5 +96,5 @@ int main(int argument_count, char **arguments)
 		return give_up(REASON_INTERNAL, err.text);
 	if (!send_ready(&report, started_us))
 		return WIRE_EXIT_FAILED;
-	return serve_jobs(SOCKET) == RC_UNAVAILABLE ? WIRE_EXIT_DONE : WIRE_EXIT_FAILED;
+	return serve_jobs(SOCKET, cpu_seconds) == RC_UNAVAILABLE ? WIRE_EXIT_DONE : WIRE_EXIT_FAILED;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "transcoder/decoder/sandbox_priv.h"
@@ -14,6 +15,9 @@
 
 // Standard streams, socket, input, one output, and a few for a library's surprise.
 #define DESCRIPTORS_MOST 16
+
+// CPU time of the whole process. A child is replaced long before, and this cannot be raised again from inside.
+#define CPU_LIFE_SECONDS 3600
 
 static bool limit(__rlimit_resource_t resource, uint64_t value)
 {
@@ -28,16 +32,28 @@ static void on_cpu_limit(int number)
 	_exit(WIRE_EXIT_CPU);
 }
 
-// CPU time is limited by the supervisor, a job at a time (RLIMIT_CPU). Its signal needs a handler, because the first
-// process of a namespace does not die of a signal's default. Processes are not limited: RLIMIT_NPROC counts a user's
-// processes all over the machine, and the allow-list knows no fork; threads are bounded by the address space their
-// stacks need.
-static bool limit_resources(const struct sandbox_options *options)
+// The limits' signals need handlers, because the first process of a namespace does not die of a signal's default.
+static bool watch_cpu(void)
 {
 	struct sigaction action = { .sa_handler = on_cpu_limit };
+
+	return sigaction(SIGXCPU, &action, NULL) == 0 && sigaction(SIGPROF, &action, NULL) == 0;
+}
+
+void sandbox_limit_job(uint32_t cpu_seconds)
+{
+	struct itimerval timer = { .it_value.tv_sec = cpu_seconds };
+
+	(void)setitimer(ITIMER_PROF, &timer, NULL); // cannot fail with a good address and whole seconds
+}
+
+// Processes are not limited: RLIMIT_NPROC counts a user's processes all over the machine, and the allow-list knows no
+// fork; threads are bounded by the address space that their stacks need.
+static bool limit_resources(const struct sandbox_options *options)
+{
 	bool memory = options->memory_bytes == 0 || limit(RLIMIT_AS, options->memory_bytes);
 
-	return sigaction(SIGXCPU, &action, NULL) == 0 && limit(RLIMIT_FSIZE, options->file_bytes) &&
+	return watch_cpu() && limit(RLIMIT_CPU, CPU_LIFE_SECONDS) && limit(RLIMIT_FSIZE, options->file_bytes) &&
 	       limit(RLIMIT_NOFILE, DESCRIPTORS_MOST) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_MEMLOCK, 0) &&
 	       limit(RLIMIT_MSGQUEUE, 0) && memory;
 }

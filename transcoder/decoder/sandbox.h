@@ -29,3 +29,8 @@ struct sandbox_report {
 // hand.
 enum rc sandbox_close(const struct sandbox_options *options, int socket, struct sandbox_report *ret_report,
                       struct err *err) MUST_CHECK;
+
+// Give the process that much more CPU time; when it is used up, it ends itself with WIRE_EXIT_CPU. To be called as a
+// job begins, before any of its bytes is looked at. (It stops honest code that does not come to an end; hostile code is
+// stopped by the supervisor's clock, and by a limit of CPU time over the process's whole life.)
+void sandbox_limit_job(uint32_t cpu_seconds);

@@ -10,7 +10,7 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 // What glibc's pthread_create asks of clone: a thread of this process and nothing else.
@@ -79,6 +79,7 @@ static bool allow_narrow(scmp_filter_ctx filter, int socket)
 		{ SCMP_SYS(clone), SCMP_A0(SCMP_CMP_EQ, THREAD_FLAGS) },
 		{ SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()) }, // abort()
 		{ SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME) },
+		{ SCMP_SYS(setitimer), SCMP_A0(SCMP_CMP_EQ, ITIMER_PROF) },
 		{ SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0) }, // read only
 		// fstat of newer glibc. The path must be empty for it to mean the descriptor; others lead into an empty
 		// root.

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "transcoder/decoder/sandbox.h"
 #include "transcoder/decoder/session.h"
 #include "transcoder/wire/channel.h"
 
@@ -118,7 +119,7 @@ static void serve_job(struct conversation *conversation, const struct wire_job *
 	(void)malloc_trim(0); // give a large picture's memory back before the next job
 }
 
-enum rc serve_jobs(int socket)
+enum rc serve_jobs(int socket, uint32_t cpu_seconds)
 {
 	struct conversation conversation = { .socket = socket };
 
@@ -132,6 +133,7 @@ enum rc serve_jobs(int socket)
 		if (message.type != WIRE_JOB || input < 0)
 			return RC_CORRUPT;
 		conversation.job_number = message.job;
+		sandbox_limit_job(cpu_seconds);
 		serve_job(&conversation, &message.body.order, input);
 		if (conversation.rc != RC_OK)
 			return conversation.rc;

@@ -1,8 +1,10 @@
 // Taking jobs from the supervisor's socket and answering them, one at a time, until it is gone.
 #pragma once
 
+#include <stdint.h>
+
 #include "base/error.h"
 
-// Returns RC_UNAVAILABLE when the supervisor has closed its end, another code when its messages make no sense. A job
-// that fails is answered and not an error.
-enum rc serve_jobs(int socket);
+// cpu_seconds is the CPU time that one job may take. Returns RC_UNAVAILABLE when the supervisor has closed its end,
+// another code when its messages make no sense. A job that fails is answered and not an error.
+enum rc serve_jobs(int socket, uint32_t cpu_seconds);

@@ -76,15 +76,15 @@ static void run_program(const char *const *arguments)
 static void write_configuration(struct edge_rig *rig)
 {
 	char text[2048];
-	(void)snprintf(
-	        text, sizeof(text),
-	        "[store]\nendpoint = http://127.0.0.1:%u\npublic_endpoint = http://127.0.0.1:%u\nregion = default\n"
-	        "[ingest]\nlisten = 127.0.0.1:%u\n[api]\nlisten = 127.0.0.1:%u\n"
-	        "[cdn]\nkeys_file = %s/keys\npurge_token_file = %s/token\n"
-	        "[edge]\nlisten = 127.0.0.1:%u ; a comment\nadmin_listen = 127.0.0.1:%u\n"
-	        "access_key = edge\nsecret_key_file = %s/secret\n",
-	        rig->store.port, rig->store.port, rig->ingest.port, rig->api.port, rig->folder, rig->folder, rig->port,
-	        rig->admin_port, rig->folder);
+	(void)snprintf(text, sizeof(text),
+	               "[store]\nendpoint = http://127.0.0.1:%u\npublic_endpoint = http://127.0.0.1:%u/\n"
+	               "cors_origins = http://127.0.0.1:%u, https://app.example\n"
+	               "[ingest]\nlisten = 127.0.0.1:%u\n[api]\nlisten = 127.0.0.1:%u\n"
+	               "[cdn]\npublic_url = http://127.0.0.1:%u\nkeys_file = %s/keys\npurge_token_file = %s/token\n"
+	               "[edge]\nlisten = 127.0.0.1:%u ; a comment\nadmin_listen = 127.0.0.1:%u\n"
+	               "access_key = edge\nsecret_key_file = %s/secret\n",
+	               rig->store.port, rig->port, rig->port, rig->ingest.port, rig->api.port, rig->port, rig->folder,
+	               rig->folder, rig->port, rig->admin_port, rig->folder);
 	write_file(rig->folder, "safelight.conf", text);
 	write_file(rig->folder, "keys", KEYS);
 	write_file(rig->folder, "token", EDGE_PURGE_TOKEN "\n");

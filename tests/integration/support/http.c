@@ -143,7 +143,10 @@ void test_reply_expect(const struct test_reply *reply, unsigned status, const ch
 {
 	if (reply->status == status)
 		return;
-	print_error("answer %u, not %u: %.2000s\n", reply->status, status, reply->body == NULL ? "" : reply->body);
+	if (reply->json != NULL)
+		print_error("answer %u, not %u: %.2000s\n", reply->status, status, reply->body);
+	else
+		print_error("answer %u, not %u, with %zu bytes\n", reply->status, status, reply->length);
 	_assert_int_equal(reply->status, status, file, line);
 }
 

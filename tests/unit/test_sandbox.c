@@ -1,0 +1,217 @@
+// Single layers of the decoder's sandbox, each without the others, so that none hides that another does nothing.
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/cmocka_all.h"
+#include "transcoder/decoder/sandbox_priv.h"
+#include "transcoder/wire/wire.h"
+
+// Each check runs in a process of its own, since no layer can be taken off again. 0: it holds.
+static void assert_holds(int (*check)(void))
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(check());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) != 0)
+		fail_msg("check %d of the layer does not hold", WEXITSTATUS(status));
+}
+
+// ---- Landlock in every thread ----
+
+// Ends with 0 when this thread is confined, else with the number of the first thing that it can still do.
+static int try_everything(void)
+{
+	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+		return 1;
+	if (open("/tmp/safelight-test", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EACCES)
+		return 2;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 3;
+	return 0;
+}
+
+static int go[2];
+
+static void *try_in_old_thread(void *unused)
+{
+	char byte;
+
+	(void)unused;
+	if (read(go[0], &byte, 1) != 1)
+		return (void *)9;
+	return (void *)(intptr_t)try_everything();
+}
+
+#define OLD_THREADS 5
+
+static int check_landlock(void)
+{
+	pthread_t old[OLD_THREADS];
+	pid_t threads[SANDBOX_THREADS_MOST];
+	uint32_t abi = 0, layers = 0;
+	size_t count = 0;
+	int ruleset, result;
+
+	if (pipe2(go, O_CLOEXEC) != 0)
+		return 20;
+	for (size_t i = 0; i < OLD_THREADS; i++) {
+		if (pthread_create(&old[i], NULL, try_in_old_thread, NULL) != 0)
+			return 21;
+	}
+	if (sandbox_list_threads(threads, &count, NULL) != RC_OK || count != OLD_THREADS)
+		return 22;
+	ruleset = sandbox_new_ruleset(&abi, &layers);
+	if (ruleset < 0 || abi < 1 || (layers & WIRE_LAYER_LANDLOCK) == 0)
+		return 23;
+	if (sandbox_confine_threads(threads, count, ruleset, NULL) != RC_OK)
+		return 24;
+	result = try_everything();
+	for (size_t i = 0; i < OLD_THREADS; i++) {
+		void *of_thread = NULL;
+
+		if (write(go[1], "x", 1) != 1)
+			return 25;
+		(void)pthread_join(old[i], &of_thread);
+	}
+	return result;
+}
+
+static int check_landlock_of_old_thread(void)
+{
+	pthread_t old;
+	pid_t threads[SANDBOX_THREADS_MOST];
+	uint32_t abi = 0, layers = 0;
+	size_t count = 0;
+	void *of_thread = NULL;
+
+	if (pipe2(go, O_CLOEXEC) != 0 || pthread_create(&old, NULL, try_in_old_thread, NULL) != 0 ||
+	    sandbox_list_threads(threads, &count, NULL) != RC_OK ||
+	    sandbox_confine_threads(threads, count, sandbox_new_ruleset(&abi, &layers), NULL) != RC_OK)
+		return 20;
+	if (write(go[1], "x", 1) != 1)
+		return 21;
+	(void)pthread_join(old, &of_thread);
+	return (int)(intptr_t)of_thread;
+}
+
+static bool has_landlock(void)
+{
+	uint32_t abi = 0, layers = 0;
+	int ruleset = sandbox_new_ruleset(&abi, &layers);
+
+	if (ruleset >= 0)
+		(void)close(ruleset);
+	else
+		print_message("SKIPPED: this kernel has no Landlock\n");
+	return ruleset >= 0;
+}
+
+static void test_landlock_binds_all_threads(void **state)
+{
+	(void)state;
+	if (!has_landlock())
+		skip();
+	assert_holds(check_landlock);
+	assert_holds(check_landlock_of_old_thread);
+}
+
+static int check_network(void)
+{
+	pid_t threads[SANDBOX_THREADS_MOST];
+	uint32_t abi = 0, layers = 0;
+	size_t count = 0;
+	const uint8_t loopback[16] = { AF_INET, 0, 0, 9, 127, 0, 0, 1 }; // struct sockaddr_in, port 9
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || sandbox_list_threads(threads, &count, NULL) != RC_OK ||
+	    sandbox_confine_threads(threads, count, sandbox_new_ruleset(&abi, &layers), NULL) != RC_OK)
+		return 20;
+	if ((layers & WIRE_LAYER_LANDLOCK_NETWORK) == 0)
+		return 0; // an older kernel; the layer is not reported
+	return connect(fd, (const struct sockaddr *)loopback, sizeof(loopback)) == -1 && errno == EACCES ? 0 : 1;
+}
+
+static void test_landlock_refuses_tcp(void **state)
+{
+	(void)state;
+	if (!has_landlock())
+		skip();
+	assert_holds(check_network);
+}
+
+// ---- empty root ----
+
+static int check_empty_root(void)
+{
+	if (unshare(CLONE_NEWNS) != 0)
+		return 99;
+	if (!sandbox_empty_root())
+		return 1;
+	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
+		return 2;
+	if (open("/proc/self/status", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
+		return 3;
+	if (open("../../../../../etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
+		return 4;
+	if (open("/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EROFS)
+		return 5;
+	return 0;
+}
+
+static void test_root_is_empty(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("SKIPPED: a mount namespace of its own needs root\n");
+		skip();
+	}
+	assert_holds(check_empty_root);
+}
+
+// ---- allow-list ----
+
+static int check_thread_after_filter(void)
+{
+	pthread_t thread;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3))
+		return 1;
+	(void)close(go[1]); // the thread reads the end of the file and returns
+	return pthread_create(&thread, NULL, try_in_old_thread, NULL) == 0 && pthread_join(thread, NULL) == 0 ? 0 : 2;
+}
+
+// Codecs start threads while they work, so clone must work, in the one form that is a thread.
+static void test_threads_can_start(void **state)
+{
+	(void)state;
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	assert_holds(check_thread_after_filter);
+	(void)close(go[0]);
+	(void)close(go[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_landlock_binds_all_threads),
+		cmocka_unit_test(test_landlock_refuses_tcp),
+		cmocka_unit_test(test_root_is_empty),
+		cmocka_unit_test(test_threads_can_start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
