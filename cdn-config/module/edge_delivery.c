@@ -1,5 +1,5 @@
 // The check of a delivery URL, before nginx looks into its cache.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #include "base/file.h"
 #include "media/negotiate.h"

@@ -1,6 +1,6 @@
 // Headers of what we answer. A delivery carries a closed list of headers: the store's own (x-amz-…, its cookies,
 // whatever a newer store may send) never reach a client.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 static ngx_http_output_header_filter_pt next_header_filter;
 

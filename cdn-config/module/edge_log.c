@@ -1,6 +1,6 @@
 // What nginx's error messages say about a request: its method and path, but never the query (signatures, hook tokens)
 // nor what follows /v1/shared/ (share tokens).
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #define SHARED_PREFIX "/v1/shared/"
 

@@ -1,5 +1,5 @@
 // The edge's counters: in memory that the workers share, shown in Prometheus' text format.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #include "base/buffer.h"
 

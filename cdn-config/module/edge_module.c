@@ -1,5 +1,5 @@
 // The nginx module: its directives, its configuration, where it hooks in.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #include "base/crypto.h"
 

@@ -1,5 +1,5 @@
 // The origin: where media lie, and SigV4 for reading them, computed on cache misses only.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #include "base/clock.h"
 #include "base/file.h"

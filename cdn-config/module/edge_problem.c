@@ -1,5 +1,5 @@
 // Answers of the edge's own: problems (RFC 9457) in the same form as the services', never cached.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #include "base/buffer.h"
 #include "base/json_write.h"

@@ -2,7 +2,7 @@
 //
 // The entry goes from nginx's shared index and its file from disk, so the next request is a MISS. An object that is
 // being fetched at this moment cannot be stopped from arriving: such keys are counted as in_flight, to be purged again.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #include <ngx_md5.h>
 

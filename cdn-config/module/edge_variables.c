@@ -1,5 +1,5 @@
 // What the configuration can name: the verdict and what follows from it, and the origin request's headers.
-#include "edge.h"
+#include "cdn-config/module/edge.h"
 
 #include <ctype.h>
 

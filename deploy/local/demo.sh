@@ -3,6 +3,8 @@
 # phone would (sign-up, presigned PUT, complete, polling), tells how long each step took,
 # and prints the addresses of what came out. Photos that are there already are only shown.
 set -euo pipefail
+# What stands last in a pipe sets variables of ours.
+shopt -s lastpipe
 
 STACK_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPO_DIR=$(cd "$STACK_DIR/../.." && pwd)

@@ -19,9 +19,16 @@ render_edge() {
     mkdir -p "$RUN_DIR/edge"
     chmod 0711 "$RUN_DIR/edge"
     "$REPO_DIR/cdn-config/render.sh" --config "$RUN_DIR/safelight.conf" --out "$RUN_DIR/edge" \
-        --module "$EDGE_MODULE" >>"$log" 2>&1 9>&- &&
-        nginx -p "$RUN_DIR/edge" -c nginx.conf -t >>"$log" 2>&1 9>&- && return
-    warn "the configuration of the edge is not good"
+        --module "$EDGE_MODULE" >>"$log" 2>&1 9>&- && return
+    warn "the configuration of the edge could not be rendered"
+    print_log_tail edge
+    return 1
+}
+
+# Before a running edge is stopped for it.
+test_edge() {
+    nginx -p "$RUN_DIR/edge" -c nginx.conf -t >>"$(log_file edge)" 2>&1 9>&- && return
+    warn "nginx does not like the configuration of the edge"
     print_log_tail edge
     return 1
 }
@@ -44,6 +51,7 @@ start_edge() {
     check_edge_files
     is_edge_rendered || render_edge
     if ! is_edge_current; then
+        test_edge
         stop_edge
         print_edge_fingerprint >"$RUN_DIR/pids/edge.from"
         start_daemon edge nginx -p "$RUN_DIR/edge" -c nginx.conf -g 'daemon off;'

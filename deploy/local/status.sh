@@ -20,8 +20,15 @@ print_component_version() {
     nats) nats-server --version | sed 's/.*v//' ;;
     ceph-mon | ceph-osd | radosgw) "$1" --version | awk '{ print $3 }' ;;
     edge) nginx -v 2>&1 | sed 's,.*/,,' ;;
-    *) stat -c %y "$BUILD_DIR/bin/safelight-$1" 2>/dev/null | sed 's/^/built /; s/\..*//' || echo - ;;
+    *) print_service_version "$1" ;;
     esac
+}
+
+# Of what runs, also when its file has been built anew since.
+print_service_version() {
+    local binary=$BUILD_DIR/bin/safelight-$1
+    ! is_running "$1" || binary=/proc/$(read_pid "$1")/exe
+    { timeout 5 "$binary" --version 2>/dev/null || echo -; } | awk '{ print $NF }'
 }
 
 print_component_port() {

@@ -83,7 +83,7 @@ static enum rc read_entry(json_t *message, const char *key, struct bus_kv_entry 
 	enum rc rc = decode_member(message, "hdrs", &headers, &headers_length, err);
 	if (rc == RC_OK)
 		rc = decode_member(message, "data", &value, &entry.length, err);
-	if (rc == RC_OK && strstr(headers, "KV-Operation:") != NULL)
+	if (headers != NULL && strstr(headers, "KV-Operation:") != NULL)
 		entry.operation = BUS_KV_DELETE;
 	free(headers);
 	if (rc != RC_OK)

@@ -38,7 +38,7 @@ struct upload_new {
 	const uint8_t *sha256;      // 32 bytes, NULL: not declared
 	const uint8_t *content_md5; // 16 bytes, NULL: not declared
 	const char *alt;            // NULL: none
-	int64_t captured_at;        // microseconds since the epoch, DB_NO_TIME: unknown
+	int64_t captured_at;        // microseconds since the epoch, 0 or DB_NO_TIME: unknown
 	const char *visibility;     // NULL: "private"
 	const char *object_key;
 	const char *multipart_id;               // NULL: none (yet)

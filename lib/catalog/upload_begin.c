@@ -81,7 +81,7 @@ static void fill_values(const struct upload_new *upload, struct db_value ret_val
 		db_bytes(upload->sha256, 32),
 		db_bytes(upload->content_md5, 16),
 		db_text(upload->alt),
-		db_time_us(upload->captured_at),
+		upload->captured_at == 0 ? db_null() : db_time_us(upload->captured_at),
 		db_text(upload->visibility),
 		db_text(upload->object_key),
 		db_text(upload_method_name(upload->method)),

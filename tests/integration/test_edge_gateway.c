@@ -123,15 +123,19 @@ static void test_what_services_may_believe(void **state)
 		assert_seen(origin, "Idempotency-Key", "\"k\"");
 		assert_seen(origin, "Last-Event-ID", "7");
 	}
-	// A request id that is none is replaced.
+	// A request id that is none is replaced by one of ours, another for each request.
 	static const char *const bad[] = { "X-Request-Id: a b\r\n", "X-Request-Id: \"x\"\r\n", "X-Request-Id: \r\n",
 		                           "" };
+	char last[512] = "";
 	for (size_t i = 0; i < 4; i++) {
 		char value[512];
 		struct edge_reply reply = edge_request(rig.port, "GET", "/v1/items", bad[i]);
 		edge_reply_done(&reply);
 		edge_origin_last_header(&rig.api, "X-Request-Id", value, sizeof(value));
 		assert_int_equal(strlen(value), 32);
+		assert_int_equal(strspn(value, "0123456789abcdef"), 32);
+		assert_string_not_equal(value, last);
+		memcpy(last, value, sizeof(last));
 	}
 }
 

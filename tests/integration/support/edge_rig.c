@@ -24,6 +24,7 @@
 #include "tests/unit/cmocka_all.h"
 
 #define DEFAULT_PORT 21600
+#define PORT_BLOCKS 20
 #define REPLY_BYTES_MAX (4 * 1024 * 1024)
 #define KEYS "k1:202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
 
@@ -136,10 +137,35 @@ static void find_module(char *ret_path, size_t size)
 	(void)snprintf(ret_path, size, "%s/lib/ngx_http_safelight_module.so", self);
 }
 
-void edge_rig_start(struct edge_rig *rig, const char *cache_valid)
+static bool is_port_free(uint16_t port)
+{
+	int yes = 1;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CLEANUP(close_descriptor) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	return bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+// The first of ten ports of which those that the rig uses are free.
+static uint16_t find_ports(void)
 {
 	const char *base = getenv("EDGE_TEST_PORT");
-	uint16_t port = base != NULL ? (uint16_t)strtoul(base, NULL, 10) : DEFAULT_PORT;
+	uint16_t first = base != NULL ? (uint16_t)strtoul(base, NULL, 10) : DEFAULT_PORT;
+	for (uint16_t port = first; port < first + 10 * PORT_BLOCKS; port = (uint16_t)(port + 10)) {
+		bool is_free = true;
+		for (uint16_t i = 0; i < 10 && is_free; i++)
+			is_free = is_port_free((uint16_t)(port + i));
+		if (is_free)
+			return port;
+	}
+	fail_msg("no ten free ports from %u on; set EDGE_TEST_PORT", first);
+	return 0;
+}
+
+void edge_rig_start(struct edge_rig *rig, const char *cache_valid)
+{
+	uint16_t port = find_ports();
 	*rig = (struct edge_rig){ .port = port, .admin_port = (uint16_t)(port + 9) };
 	(void)snprintf(rig->folder, sizeof(rig->folder), "/tmp/safelight-edge-XXXXXX");
 	assert_non_null(mkdtemp(rig->folder));

@@ -22,8 +22,9 @@ struct edge_rig {
 	struct uuid media_id;      // edge_rig_fresh_media makes a new one, so that tests do not share cache entries
 };
 
-// Start everything. Ports: EDGE_TEST_PORT (default 21600) and the nine above. expiry: what replaces `proxy_cache_valid
-// 200 30d`, so that staleness can be awaited; NULL: as it is. Fails the test when something does not start.
+// Start everything, on the first ten free ports from EDGE_TEST_PORT (default 21600) on. cache_valid: what replaces
+// `proxy_cache_valid 200 30d;`, so that staleness can be awaited; NULL: as it is. Fails the test when something does
+// not start.
 void edge_rig_start(struct edge_rig *rig, const char *cache_valid);
 // Stop everything; -1 when nginx complained of itself (a worker crashed, a sanitizer reported), else 0: a teardown's
 // result.
