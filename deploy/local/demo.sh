@@ -144,7 +144,12 @@ upload_photo() {
     [[ $status == 20[02] ]] || { problem=$(print_problem) && return 1; }
 }
 
-# Polls $media from time to time until it is settled and prints each stage once.
+# Polls $media from time to time until it is settled and prints each stage once, with the
+# time since $begun; without times when the photo was there before.
+print_stage() {
+    if [ "$known" = 1 ]; then printf '  %s' "$1"; else printf '  %s %5d ms' "$1" "$(print_ms_since "$2")"; fi
+}
+
 follow_photo() {
     local begun=$1 state ready preview_shown=0 deadline=$((SECONDS + READY_SECONDS))
     while [ "$SECONDS" -lt "$deadline" ]; do
@@ -152,11 +157,11 @@ follow_photo() {
         read -r state ready < <(jq -r '"\(.state) \([.variants[]? | select(.url)] | length)"' "$answer" 2>/dev/null) || state=
         if [ "$preview_shown" = 0 ] && [ "${ready:-0}" -gt 0 ]; then
             preview_shown=1
-            printf '  preview %5d ms' "$(print_ms_since "$begun")"
+            [ "$known" = 1 ] || print_stage preview "$begun"
         fi
         case $state in
         ready)
-            printf '  ready %5d ms' "$(print_ms_since "$begun")"
+            print_stage ready "$begun"
             return
             ;;
         failed | rejected | expired | deleted)
@@ -177,9 +182,9 @@ process_photo() {
     problem=
     if upload_photo "$file"; then
         if [ "$known" = 1 ]; then
-            printf '  already here     '
+            printf '  already here'
         else
-            printf '  uploaded %5d ms' "$(print_ms_since "$begun")"
+            print_stage uploaded "$begun"
         fi
         if follow_photo "$begun"; then
             cp "$answer" "$results/$media"

@@ -76,19 +76,26 @@ write_if_changed() {
     mv -f "$fresh" "$file"
 }
 
-# The identity of a process: its start time in clock ticks and the boot it lives in.
-print_mark() {
+# Prints "STATE START BOOT" of a process: its state letter, its start time in clock ticks
+# and the boot it lives in; 1 when it is not there.
+print_process() {
     local stat boot
-    # A process that ends between two looks is no error, just not there.
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
     read -r boot </proc/sys/kernel/random/boot_id
     # Field 2 is the name in parentheses and may hold blanks: count behind it.
     stat=${stat##*) }
     # shellcheck disable=SC2086 # split on purpose: the fields of stat
     set -- $stat
-    # A zombie (state Z) has ended; its start time is still readable.
-    [ "$1" != Z ] || return 1
-    printf '%s %s\n' "${20}" "$boot"
+    printf '%s %s %s\n' "$1" "${20}" "$boot"
+}
+
+# The identity of a living process. One that has ended but was not yet collected by its
+# parent (state Z) is not living.
+print_mark() {
+    local process
+    process=$(print_process "$1") || return 1
+    [[ $process != Z* ]] || return 1
+    printf '%s\n' "${process#* }"
 }
 
 read_pid() {
@@ -105,16 +112,20 @@ is_running() {
 }
 
 # Kills what an earlier, already dead leader left in its session (nginx workers whose
-# master was killed, decoders). While a session has members its id is not given to a
-# new process, so within the same boot they cannot be anybody else's.
+# master was killed, decoders), so that it holds no port. While a session has members its
+# number is not given to a new process, so those of the same boot are ours; the names are
+# looked at all the same.
 kill_leftovers() {
-    local name=$1 pid mark boot
+    local name=$1 pid mark process
     { read -r pid <"$(pid_file "$name")" && read -r mark <"$(mark_file "$name")"; } 2>/dev/null || return 0
-    read -r boot </proc/sys/kernel/random/boot_id
-    [ "${mark#* }" = "$boot" ] || return 0
-    [ ! -d "/proc/$pid" ] || return 0
-    pkill -KILL -s "$pid" 2>/dev/null || true
+    [ "${mark#* }" = "$(</proc/sys/kernel/random/boot_id)" ] || return 0
+    # Somebody else has the number now, or the leader lives.
+    if process=$(print_process "$pid") && [ "$process" != "Z $mark" ]; then return 0; fi
+    pkill -KILL -s "$pid" '^(nginx|safelight-)' 2>/dev/null || return 0
+    wait_until 5 is_session_empty "$pid" || warn "$name left processes that cannot be killed"
 }
+
+is_session_empty() { ! pgrep --session "$1" --runstates D,R,S,T; }
 
 # start_daemon NAME COMMAND…: runs COMMAND in a session of its own, its output appended
 # to the log. The pid file is written by the process itself before it becomes COMMAND,
