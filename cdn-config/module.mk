@@ -17,14 +17,15 @@ $(NGINX_CONFIGURED):
 	$(Q)cd $(NGINX_BUILD) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" >configure.log 2>&1 || \
 		{ tail -20 configure.log >&2; exit 1; }
 
-# nginx calls its unused parameters and casts its own way; its headers come as system headers, what is left is listed.
+# nginx's headers are system headers to the compiler: our warnings are for our own files.
 $(BUILD)/obj/cdn-config/module/%.o: cdn-config/module/%.c $(NGINX_CONFIGURED)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(NGINX_INCLUDES) -fPIC -c $< -o $@
 
-# Our libraries' symbols stay inside; nginx's are found in the program that loads the module.
-$(EDGE_MODULE): $(EDGE_OBJECTS) $(EDGE_STORE_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
+# Our symbols stay inside (exports.map); nginx's are found in the program that loads the module.
+EDGE_EXPORTS := cdn-config/module/exports.map
+$(EDGE_MODULE): $(EDGE_OBJECTS) $(EDGE_STORE_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a $(EDGE_EXPORTS)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-Bsymbolic -Wl,--exclude-libs,ALL -o $@ $^ -lsodium -lcrypto
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,--version-script=$(EDGE_EXPORTS) -o $@ $(filter-out %.map,$^) -lsodium -lcrypto

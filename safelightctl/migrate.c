@@ -1,39 +1,55 @@
 // safelightctl migrate: bring the database's schema up to date.
+#include <jansson.h>
 #include <stdio.h>
 
 #include "base/settings.h"
 #include "db/migrate.h"
 #include "safelightctl/command.h"
+#include "safelightctl/reach.h"
+#include "safelightctl/report.h"
 
 // Waiting for another runner, and one migration of a large table.
 #define MIGRATE_MS 300000
 
-static void report(void *context, const struct db_migration_report *migration)
+struct migrating {
+	bool json;
+	json_t *applied;
+};
+
+static void on_applied(void *context, const struct db_migration_report *migration)
 {
-	unsigned *count = context;
-	(*count)++;
-	(void)printf("applied %04u %s (%lld ms)\n", migration->version, migration->name,
-	             (long long)(migration->microseconds / 1000));
+	struct migrating *migrating = context;
+	(void)json_array_append_new(migrating->applied,
+	                            json_pack("{s:i, s:s, s:I}", "version", (int)migration->version, "name",
+	                                      migration->name, "milliseconds",
+	                                      (json_int_t)(migration->microseconds / 1000)));
+	if (!migrating->json)
+		(void)printf("applied %04u %s (%lld ms)\n", migration->version, migration->name,
+		             (long long)(migration->microseconds / 1000));
 }
 
-static enum rc run(const struct settings *settings, int argument_count, char **arguments, struct err *err)
+static enum rc run(const struct call *call, struct err *err)
 {
-	(void)arguments;
-	if (argument_count != 0)
-		return err_set(err, RC_INVALID, "takes no arguments");
-	unsigned count = 0;
+	const struct settings *settings = call->settings;
+	struct migrating migrating = { .json = call->json, .applied = json_array() };
 	struct db_options options;
 	db_options_init(&options, settings, settings->admin_database_user, settings->admin_database_password,
 	                "safelightctl", NULL);
-	struct db_migrate_options migrate = { .applied = report, .context = &count };
+	struct db_migrate_options migrate = { .applied = on_applied, .context = &migrating };
 	enum rc rc = db_migrate(&options, &migrate, deadline_after_ms(MIGRATE_MS), err);
-	if (rc == RC_OK && count == 0)
+	json_t *document = json_pack("{s:o}", "applied", migrating.applied);
+	if (call->json && rc == RC_OK)
+		report_json(document);
+	else if (rc == RC_OK && json_array_size(json_object_get(document, "applied")) == 0)
 		(void)printf("the schema is up to date\n");
+	json_decref(document);
 	return rc;
 }
 
 const struct command command_migrate = {
 	.name = "migrate",
+	.arguments = "",
 	.summary = "apply the schema's migrations that are missing",
+	.secrets = SECRETS_DATABASE,
 	.run = run,
 };

@@ -1,4 +1,5 @@
 // safelightctl store init: buckets, who may do what in them, CORS, clean-up of parts, and events to ingest. Repeatable.
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "base/json_write.h"
 #include "base/settings.h"
 #include "safelightctl/command.h"
+#include "safelightctl/report.h"
 #include "store/store.h"
 #include "store/store_admin.h"
 
@@ -126,12 +128,23 @@ static enum rc init_events(struct store *store, const struct settings *settings,
 	return rc == RC_OK ? RC_OK : err_prefix(err, rc, "events");
 }
 
-static enum rc run(const struct settings *settings, int argument_count, char **arguments, struct err *err)
+static void show(const struct call *call)
 {
-	(void)arguments;
+	const struct settings *settings = call->settings;
+	json_t *document = json_pack("{s:[s, s]}", "buckets", settings->store_originals_bucket,
+	                             settings->store_media_bucket);
+	if (call->json)
+		report_json(document);
+	else
+		(void)printf("buckets %s and %s are set up\n", settings->store_originals_bucket,
+		             settings->store_media_bucket);
+	json_decref(document);
+}
+
+static enum rc run(const struct call *call, struct err *err)
+{
+	const struct settings *settings = call->settings;
 	struct store *store = NULL;
-	if (argument_count != 0)
-		return err_set(err, RC_INVALID, "takes no arguments");
 	enum rc rc = store_open_configured(settings, settings->admin_access_key, settings->admin_secret_key, NULL,
 	                                   &store, err);
 	if (rc != RC_OK)
@@ -144,14 +157,15 @@ static enum rc run(const struct settings *settings, int argument_count, char **a
 	if (rc == RC_OK)
 		rc = init_events(store, settings, err);
 	if (rc == RC_OK)
-		(void)printf("buckets %s and %s are set up\n", settings->store_originals_bucket,
-		             settings->store_media_bucket);
+		show(call);
 	store_free(store);
 	return rc;
 }
 
 const struct command command_store_init = {
 	.name = "store init",
+	.arguments = "",
 	.summary = "set up buckets, policies, CORS, clean-up and events (repeatable)",
+	.secrets = "admin.secret_key ingest.hook_token",
 	.run = run,
 };

@@ -81,7 +81,9 @@ static struct task *claim(struct pool *pool, struct bus_message *message)
 		task = task_new(&transcoder->tasks, pool, message, &claim, event.traceparent);
 	if (task != NULL)
 		return task;
-	if (claim.outcome == JOB_OVER || claim.outcome == JOB_MISSING)
+	// A job in other hands needs no bell: should they fall off, the reconciler rings for its lapsed lease. Keeping
+	// the message for that would fill the consumer's few places with repeats, and the pool would stand still.
+	if (claim.outcome == JOB_OVER || claim.outcome == JOB_MISSING || claim.outcome == JOB_TAKEN)
 		acknowledge_over(message);
 	else
 		give_back(message, claim.outcome == JOB_CLAIMED ? RETRY_MS : claim.retry_ms);

@@ -21,9 +21,9 @@ run_ceph_tool() {
     timeout --kill-after=5 60 "$tool" --conf "$CEPH_CONF" "$@"
 }
 
-# Never let BlueStore defer small writes (its default on rotating disks): replaying them
-# after two kills in a row overwrote newer objects with older ones (bad crc, object
-# unfound; seen with 16.2.15, one run in eight, gone without deferring).
+# BlueStore must not defer the writes of small objects (its default on rotating disks):
+# replayed after several kills in a row they landed on newer objects ("bad crc", object
+# unfound, requests that hang; seen twice in nine rounds of kills with 16.2.15).
 #
 # One replica and no authentication between the daemons, since all are ours on loopback;
 # what costs start-up time and serves no single node is off (manager, autoscaler,

@@ -3,6 +3,7 @@
 # phone would (sign-up, presigned PUT, complete, polling), tells how long each step took,
 # and prints the addresses of what came out. Photos that are there already are only shown.
 set -euo pipefail
+umask 077
 # What stands last in a pipe sets variables of ours.
 shopt -s lastpipe
 

@@ -27,6 +27,14 @@ print_log_tail() {
     tail -n "${2:-15}" "$log" | sed 's/^/    /' >&2
 }
 
+# Keeps one older log when the present one has grown beyond 32 MiB.
+limit_log() {
+    local log size
+    log=$(log_file "$1")
+    size=$(stat -c %s "$log" 2>/dev/null || echo 0)
+    [ "$size" -le 33554432 ] || mv -f "$log" "$log.old"
+}
+
 # wait_until SECONDS COMMAND…: runs COMMAND again and again until it succeeds; 1 when
 # the time is over. COMMAND must itself be bounded.
 wait_until() {
@@ -135,6 +143,7 @@ start_daemon() {
     shift
     kill_leftovers "$name"
     rm -f "$(pid_file "$name")" "$(mark_file "$name")"
+    limit_log "$name"
     # shellcheck disable=SC2016 # expanded by the inner shell
     setsid bash -c '
         set -eu

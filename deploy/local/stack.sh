@@ -31,6 +31,11 @@ unset "${!PG@}" "${!CEPH@}" "${!AWS_@}"
 STACK_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPO_DIR=$(cd "$STACK_DIR/../.." && pwd)
 RUN_DIR=$(realpath -m "${RUN_DIR:-$REPO_DIR/.run}")
+# A stack that is there remembers what it was built from, for `restart` and `status`.
+case ${1:-} in
+up | infra | services) ;;
+*) BUILD_DIR=${BUILD_DIR:-$(cat "$RUN_DIR/build_dir" 2>/dev/null || true)} ;;
+esac
 BUILD_DIR=$(realpath -m "${BUILD_DIR:-$REPO_DIR/build}")
 STACK_DEADLINE=${STACK_DEADLINE:-120}
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -89,13 +94,14 @@ check_programs() {
 
 prepare_run_dir() {
     check_programs
-    mkdir -p "$RUN_DIR"
+    (umask 022 && mkdir -p "$RUN_DIR")
     chmod 0711 "$RUN_DIR"
     lock_stack
     mkdir -p "$RUN_DIR"/{data,logs,pids,secrets}
     chmod 0700 "$RUN_DIR/secrets"
     chmod 0711 "$RUN_DIR/data"
     remember_ports
+    printf '%s\n' "$BUILD_DIR" | write_if_changed "$RUN_DIR/build_dir" || true
     make_secrets
     write_config
     write_operator_files
@@ -104,7 +110,6 @@ prepare_run_dir() {
 # The three of them at once, since each mostly waits for itself.
 start_infra() {
     local component failed=() jobs=()
-    check_ports "${INFRA[@]}"
     for component in postgres nats ceph; do
         (set -e; "start_$component") &
         jobs+=("$! $component")
@@ -117,9 +122,6 @@ start_infra() {
 
 start_services() {
     local service failed=()
-    check_binaries
-    check_edge_files
-    check_ports "${SERVICES[@]}" edge
     for service in postgres nats radosgw; do
         is_running "$service" || die "$service does not run; start it first: deploy/local/stack.sh infra"
     done
@@ -179,8 +181,13 @@ stop_component() {
 }
 
 restart_components() {
-    local component i list
-    read -ra list <<<"$(list_components "$1")"
+    local component i names list
+    names=$(list_components "$1")
+    read -ra list <<<"$names"
+    case $names in
+    ingest | transcoder | api) check_binaries ;;
+    edge) check_edge_files ;;
+    esac
     for ((i = ${#list[@]} - 1; i >= 0; i--)); do stop_component "${list[i]}"; done
     check_ports "${list[@]}"
     for component in "${list[@]}"; do start_component "$component"; done
@@ -188,8 +195,9 @@ restart_components() {
 
 # nginx workers outlive their master and would keep serving: they go with it.
 kill_components() {
-    local component pid
-    for component in $(list_components "$1"); do
+    local component pid names
+    names=$(list_components "$1")
+    for component in $names; do
         is_running "$component" || die "$component does not run"
         pid=$(read_pid "$component")
         signal_daemon "$component" KILL
@@ -214,10 +222,22 @@ reset_stack() {
     lock_stack
     stop_everything
     remove_postgres_folders
-    if [ "$EUID" -eq 0 ] || [ -w "$RUN_DIR" ]; then rm -rf "$RUN_DIR"; fi
+    rm -rf "$RUN_DIR"
 }
 
 print_seconds_since() { printf '%d.%d' "$(((${EPOCHREALTIME/./} - $1) / 1000000))" "$(((${EPOCHREALTIME/./} - $1) / 100000 % 10))"; }
+
+# What a start needs is looked at before anything is started.
+start_stack() {
+    local part=$1 wanted=()
+    [ "$part" = infra ] || { check_binaries && check_edge_files; }
+    [ "$part" = services ] || wanted+=("${INFRA[@]}")
+    [ "$part" = infra ] || wanted+=("${SERVICES[@]}" edge)
+    prepare_run_dir
+    check_ports "${wanted[@]}"
+    [ "$part" = services ] || start_infra
+    [ "$part" = infra ] || start_services
+}
 
 main() {
     local command=${1:-} begun=${EPOCHREALTIME/./}
@@ -226,10 +246,7 @@ main() {
     up | infra | services)
         check_owner
         set_ports
-        prepare_run_dir
-        [ "$command" = infra ] || { check_binaries; check_edge_files; }
-        [ "$command" = services ] || start_infra
-        [ "$command" = infra ] || start_services
+        start_stack "$command"
         say "stack: $command ready in $(print_seconds_since "$begun") s (RUN_DIR=$RUN_DIR PORT_BASE=$PORT_BASE)"
         ;;
     down | status | logs | wait | restart | kill | reset)
@@ -238,7 +255,10 @@ main() {
         case $command in
         reset) reset_stack ;;
         *)
-            [ -f "$RUN_DIR/port_base" ] || die "there is no stack in $RUN_DIR"
+            if [ ! -f "$RUN_DIR/port_base" ]; then
+                [ "$command" != down ] || exit 0
+                die "there is no stack in $RUN_DIR"
+            fi
             set_ceph_home
             case $command in
             down) lock_stack && stop_everything ;;

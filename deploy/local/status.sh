@@ -24,10 +24,12 @@ print_component_version() {
     esac
 }
 
-# Of what runs, also when its file has been built anew since.
+# Of what runs, even when its file has been built anew since (root alone can look there,
+# since the services hide their memory from debuggers).
 print_service_version() {
-    local binary=$BUILD_DIR/bin/safelight-$1
-    ! is_running "$1" || binary=/proc/$(read_pid "$1")/exe
+    local binary=$BUILD_DIR/bin/safelight-$1 running
+    running=/proc/$(read_pid "$1" || echo none)/exe
+    [ ! -x "$running" ] || ! is_running "$1" || binary=$running
     { timeout 5 "$binary" --version 2>/dev/null || echo -; } | awk '{ print $NF }'
 }
 
@@ -58,10 +60,11 @@ print_status() {
 }
 
 show_logs() {
-    local name component files=()
+    local name names component files=()
     [ $# -gt 0 ] || set -- "${COMPONENTS[@]}"
     for name in "$@"; do
-        for component in $(list_components "$name"); do
+        names=$(list_components "$name")
+        for component in $names; do
             [ ! -e "$(log_file "$component")" ] || files+=("$(log_file "$component")")
         done
     done
@@ -73,10 +76,11 @@ show_logs() {
 }
 
 wait_for_components() {
-    local name component wanted=()
+    local name names component wanted=()
     for name in "$@"; do
-        # shellcheck disable=SC2207 # names without blanks
-        wanted+=($(list_components "$name"))
+        names=$(list_components "$name")
+        # shellcheck disable=SC2206 # names without blanks
+        wanted+=($names)
     done
     if [ $# -eq 0 ]; then
         for component in "${COMPONENTS[@]}"; do

@@ -169,24 +169,29 @@ static void test_root_is_empty(void **state)
 
 // ---- allow-list ----
 
+static void *allocate(void *unused)
+{
+	void *block = malloc(1000);
+
+	(void)unused;
+	free(block);
+	return NULL;
+}
+
 static int check_thread_after_filter(void)
 {
 	pthread_t thread;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3))
 		return 1;
-	(void)close(go[1]); // the thread reads the end of the file and returns
-	return pthread_create(&thread, NULL, try_in_old_thread, NULL) == 0 && pthread_join(thread, NULL) == 0 ? 0 : 2;
+	return pthread_create(&thread, NULL, allocate, NULL) == 0 && pthread_join(thread, NULL) == 0 ? 0 : 2;
 }
 
 // Codecs start threads while they work, so clone must work, in the one form that is a thread.
 static void test_threads_can_start(void **state)
 {
 	(void)state;
-	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
 	assert_holds(check_thread_after_filter);
-	(void)close(go[0]);
-	(void)close(go[1]);
 }
 
 int main(void)

@@ -24,11 +24,9 @@ static bool accepts_all(const struct session *session)
 	return true;
 }
 
-static uint32_t scale_rounded(uint32_t value, uint32_t numerator, uint32_t denominator, uint32_t least)
+static uint32_t scale_rounded(uint32_t value, uint32_t numerator, uint32_t denominator)
 {
-	uint64_t scaled = ((uint64_t)value * numerator * 2 + denominator) / ((uint64_t)denominator * 2);
-
-	return scaled < least ? least : (uint32_t)scaled;
+	return (uint32_t)(((uint64_t)value * numerator * 2 + denominator) / ((uint64_t)denominator * 2));
 }
 
 static struct preset_size whole_size(const struct source *source, const struct wire_planned *planned)
@@ -38,9 +36,10 @@ static struct preset_size whole_size(const struct source *source, const struct w
 
 	if (planned->step->fit != PRESET_COVER)
 		return size;
+	// The side that fits the box exactly is the one that leaves the other no smaller than the box.
 	if ((uint64_t)size.width * height >= (uint64_t)size.height * width)
-		return (struct preset_size){ size.width, scale_rounded(height, size.width, width, size.height) };
-	return (struct preset_size){ scale_rounded(width, size.height, height, size.width), size.height };
+		return (struct preset_size){ size.width, scale_rounded(height, size.width, width) };
+	return (struct preset_size){ scale_rounded(width, size.height, height), size.height };
 }
 
 // Decode to an upright sRGB picture of exactly that size, in memory.

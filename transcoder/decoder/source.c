@@ -174,7 +174,7 @@ static void read_header(VipsImage *image, struct source *source)
 	source->upright_height = source->orientation >= 5 ? source->width : source->height;
 	source->has_alpha = vips_image_hasalpha(image);
 	source->frames = source->pages = 1;
-	// The number itself: vips_image_get_n_pages answers 1 for more than 10,000.
+	// The number as it stands, not libvips's idea (vips_image_get_n_pages) of which numbers are sensible.
 	if (vips_image_get_typeof(image, VIPS_META_N_PAGES) != 0 &&
 	    vips_image_get_int(image, VIPS_META_N_PAGES, &pages) == 0) {
 		if (source->format == FORMAT_GIF || source->format == FORMAT_WEBP)
