@@ -37,11 +37,17 @@ enum rc account_insert(struct api *api, const struct account *account, const str
 enum rc account_find_by_email(struct api *api, const char *email, struct deadline deadline, struct account *ret_account,
                               struct err *err) MUST_CHECK;
 
-// Replace the hash by a stronger one of the same password, unless it was changed meanwhile.
-enum rc account_upgrade_hash(struct api *api, const struct account *account, const char *hash, struct deadline deadline,
+// By id. RC_NOT_FOUND when there is none, or it was deleted.
+enum rc account_find(struct api *api, const struct uuid *id, struct deadline deadline, struct account *ret_account,
+                     struct err *err) MUST_CHECK;
+
+// Replace the hash by a stronger one of the same password, in the database and in *account, unless it was changed
+// meanwhile.
+enum rc account_upgrade_hash(struct api *api, struct account *account, const char *hash, struct deadline deadline,
                              struct err *err) MUST_CHECK;
 
-enum rc session_insert(struct api *api, const struct uuid *user_id, const struct uuid *session_id,
+// A session of the account as it was read. RC_CONFLICT: its password was changed, or it was deleted, meanwhile.
+enum rc session_insert(struct api *api, const struct account *account, const struct uuid *session_id,
                        const unsigned char refresh_hash[SHA256_SIZE], const struct session_origin *origin,
                        struct deadline deadline, struct err *err) MUST_CHECK;
 
@@ -63,6 +69,7 @@ enum rc session_rotate(struct api *api, const struct uuid *session_id, const uns
                        const unsigned char new_hash[SHA256_SIZE], struct deadline deadline, struct session *ret_session,
                        struct err *err) MUST_CHECK;
 
-// Revoke a living session and write it into the audit log. RC_OK also when there was none.
-enum rc session_revoke(struct api *api, const struct uuid *session_id, const char *reason,
+// Revoke a living session (of user_id when that is not NULL) with its devices, write it into the audit log, and refuse
+// its access tokens from now on. RC_NOT_FOUND: there was none.
+enum rc session_revoke(struct api *api, const struct uuid *session_id, const struct uuid *user_id, const char *reason,
                        const struct session_origin *origin, struct deadline deadline, struct err *err) MUST_CHECK;

@@ -12,6 +12,8 @@ struct http_request;
 struct http_server;
 struct metrics;
 struct password_policy;
+struct rate_limit;
+struct session_guard;
 struct settings;
 struct work_pool;
 
@@ -28,6 +30,8 @@ struct api {
 	struct hmac_key refresh_key;
 	struct password_policy *passwords;
 	struct work_pool *hashers; // all that hashes passwords, so that a flood of logins stops nobody else
+	struct session_guard *guard; // ended sessions, whose access tokens are refused
+	struct rate_limit *limits;   // of tries and calls, by account and address
 	struct http_server *server;
 };
 

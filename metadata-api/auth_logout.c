@@ -35,7 +35,9 @@ static void handle(struct http_request *request)
 	enum rc rc = RC_OK;
 	if (refresh_token_parse(text, &token) && is_of_session(api, &token, deadline, &err)) {
 		struct session_origin origin = auth_origin(request, NULL);
-		rc = session_revoke(api, &token.session_id, "logout", &origin, deadline, &err);
+		rc = session_revoke(api, &token.session_id, NULL, "logout", &origin, deadline, &err);
+		if (rc == RC_NOT_FOUND) // another call was faster
+			rc = RC_OK;
 	} else if (err.rc != RC_OK && err.rc != RC_NOT_FOUND) {
 		rc = err.rc;
 	}

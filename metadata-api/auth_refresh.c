@@ -19,12 +19,12 @@ static void end_stolen_family(struct http_request *request, const struct refresh
 	uuid_format(&token->session_id, id);
 	LOG_EVENT(LOG_WARNING, "refresh_token_reused", LOG_TEXT("session_id", id),
 	          LOG_TEXT("request_id", http_request_id(request)));
-	if (session_revoke(api_of(request), &token->session_id, "refresh_token_reused", &origin,
-	                   http_request_deadline(request), &err) != RC_OK) {
+	enum rc rc = session_revoke(api_of(request), &token->session_id, NULL, "refresh_token_reused", &origin,
+	                            http_request_deadline(request), &err);
+	if (rc == RC_OK || rc == RC_NOT_FOUND)
+		auth_respond_refused(request);
+	else
 		http_respond_rc(request, &err);
-		return;
-	}
-	auth_respond_refused(request);
 }
 
 static void handle(struct http_request *request)

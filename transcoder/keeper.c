@@ -126,10 +126,25 @@ static void show_heartbeat(struct transcoder *transcoder)
 	buffer_done(&out);
 }
 
+// What operators turn, and what comes of it, as one number (FNV-1a): when it changes, the heartbeat does not wait.
+static uint64_t sum_settings(struct transcoder *transcoder)
+{
+	uint64_t sum = 14695981039346656037u;
+	for (size_t i = 0; i < transcoder->pool_count; i++) {
+		struct pool_live live = pool_read_live(transcoder->pools[i]);
+		const int64_t values[] = { live.workers, live.prefetch, live.nice, live.paused,
+			                   (int64_t)atomic_load(&transcoder->pools[i]->running) };
+		for (size_t j = 0; j < sizeof values / sizeof values[0]; j++)
+			sum = (sum ^ (uint64_t)values[j]) * 1099511628211u;
+	}
+	return sum;
+}
+
 void *keeper_thread(void *argument)
 {
 	struct transcoder *transcoder = argument;
 	struct deadline beat = deadline_after_ms(0), heartbeat = beat;
+	uint64_t shown = 0;
 	(void)pthread_setname_np(pthread_self(), "keeper");
 	while (!atomic_load(&transcoder->keeper_stops)) {
 		for (size_t i = 0; i < transcoder->pool_count; i++)
@@ -138,7 +153,9 @@ void *keeper_thread(void *argument)
 			beat = deadline_after_ms(transcoder->settings->transcoder_lease_ms / 3);
 			beat_leases(transcoder);
 		}
-		if (deadline_passed(heartbeat)) {
+		uint64_t settings = sum_settings(transcoder);
+		if (deadline_passed(heartbeat) || settings != shown) {
+			shown = settings;
 			heartbeat = deadline_after_ms(HEARTBEAT_MS);
 			show_heartbeat(transcoder);
 		}

@@ -36,6 +36,9 @@ static enum rc read_member(const char *key, const json_t *value, struct pool_liv
 		return read_number(key, value, 1, 64, &live->prefetch, err);
 	if (strcmp(key, "nice") == 0)
 		return read_number(key, value, 0, 19, &live->nice, err);
+	// Who set it and when: for `safelightctl pool history`.
+	if (strcmp(key, "by") == 0 || strcmp(key, "at") == 0)
+		return json_is_string(value) ? RC_OK : err_set(err, RC_INVALID, "%s must be a text", key);
 	if (strcmp(key, "paused") != 0)
 		return err_set(err, RC_INVALID, "%s is no live setting (workers, prefetch, nice, paused)", key);
 	if (!json_is_boolean(value))

@@ -2,7 +2,11 @@
 #include "base/crypto.h"
 
 #include <openssl/evp.h>
+#include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define SHA256_BLOCK_SIZE 64
 
 enum rc crypto_init(struct err *err)
 {
@@ -13,7 +17,10 @@ enum rc crypto_init(struct err *err)
 
 void sha256_of(const void *data, size_t length, uint8_t ret_digest[SHA256_SIZE])
 {
-	(void)crypto_hash_sha256(ret_digest, data, length);
+	SHA256_CTX context;
+	(void)SHA256_Init(&context);
+	(void)SHA256_Update(&context, data, length);
+	(void)SHA256_Final(ret_digest, &context);
 }
 
 struct sha256_stream {
@@ -63,16 +70,37 @@ void sha256_stream_finish(struct sha256_stream *stream, uint8_t ret_digest[SHA25
 	stream_begin(stream);
 }
 
+// The hash state after one block of the key with each byte xored (RFC 2104).
+static void begin_padded(SHA256_CTX *context, const uint8_t block[SHA256_BLOCK_SIZE], uint8_t pad)
+{
+	uint8_t padded[SHA256_BLOCK_SIZE];
+	for (size_t i = 0; i < sizeof padded; i++)
+		padded[i] = block[i] ^ pad;
+	(void)SHA256_Init(context);
+	(void)SHA256_Update(context, padded, sizeof padded);
+	crypto_wipe(padded, sizeof padded);
+}
+
 void hmac_key_init(struct hmac_key *key, const void *secret, size_t length)
 {
-	(void)crypto_auth_hmacsha256_init(&key->state, secret, length);
+	uint8_t block[SHA256_BLOCK_SIZE] = { 0 };
+	if (length > sizeof block)
+		sha256_of(secret, length, block);
+	else if (length > 0)
+		memcpy(block, secret, length);
+	begin_padded(&key->inner, block, 0x36);
+	begin_padded(&key->outer, block, 0x5c);
+	crypto_wipe(block, sizeof block);
 }
 
 void hmac_of(const struct hmac_key *key, const void *data, size_t length, uint8_t ret_mac[SHA256_SIZE])
 {
-	crypto_auth_hmacsha256_state state = key->state;
-	(void)crypto_auth_hmacsha256_update(&state, data, length);
-	(void)crypto_auth_hmacsha256_final(&state, ret_mac);
+	SHA256_CTX context = key->inner;
+	(void)SHA256_Update(&context, data, length);
+	(void)SHA256_Final(ret_mac, &context);
+	context = key->outer;
+	(void)SHA256_Update(&context, ret_mac, SHA256_SIZE);
+	(void)SHA256_Final(ret_mac, &context);
 }
 
 bool crypto_equal(const void *left, const void *right, size_t length)

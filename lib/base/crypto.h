@@ -4,7 +4,10 @@
 // Call crypto_init() once at start, before any thread.
 #pragma once
 
-#include <sodium.h>
+// The low-level SHA-256 is deprecated for the sake of providers; its plain, copyable state is what a prepared key
+// needs: a quarter of the time of libsodium's portable one, and no allocation as with EVP.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +19,7 @@
 
 enum rc crypto_init(struct err *err) MUST_CHECK;
 
-// SHA-256 of a short input (keys, canonical requests): libsodium, allocates nothing.
+// SHA-256 of an input in memory. Allocates nothing.
 void sha256_of(const void *data, size_t length, uint8_t ret_digest[SHA256_SIZE]);
 
 // SHA-256 of bulk data in pieces, by OpenSSL's EVP (uses the CPU's SHA instructions). NULL without memory.
@@ -30,7 +33,8 @@ void sha256_stream_finish(struct sha256_stream *stream, uint8_t ret_digest[SHA25
 // A key whose inner and outer hash states are computed once; copying it and going on is cheap (edge: one per key at
 // load).
 struct hmac_key {
-	crypto_auth_hmacsha256_state state;
+	SHA256_CTX inner;
+	SHA256_CTX outer;
 };
 void hmac_key_init(struct hmac_key *key, const void *secret, size_t length);
 

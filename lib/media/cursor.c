@@ -43,19 +43,19 @@ enum rc cursor_key_parse(const char *text, struct hmac_key *ret_key, struct err 
 
 uint64_t cursor_filter_hash(const char *const *parts, size_t count)
 {
-	crypto_hash_sha256_state state;
+	SHA256_CTX state;
 	uint8_t digest[SHA256_SIZE];
-	crypto_hash_sha256_init(&state);
+	(void)SHA256_Init(&state);
 	for (size_t i = 0; i < count; i++) {
 		// Presence and length first, so that no two lists of parts run together to the same bytes.
 		uint8_t front[9] = { parts[i] != NULL };
 		size_t length = parts[i] != NULL ? strlen(parts[i]) : 0;
 		put_number(front + 1, length);
-		crypto_hash_sha256_update(&state, front, sizeof(front));
+		(void)SHA256_Update(&state, front, sizeof(front));
 		if (length > 0)
-			crypto_hash_sha256_update(&state, (const uint8_t *)parts[i], length);
+			(void)SHA256_Update(&state, parts[i], length);
 	}
-	crypto_hash_sha256_final(&state, digest);
+	(void)SHA256_Final(digest, &state);
 	return get_number(digest);
 }
 

@@ -129,6 +129,13 @@ static void hashes_match_published_vectors(void **state)
 		encode_hex(digest, sizeof digest, text);
 		assert_string_equal(text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 	}
+	// RFC 4231, test case 6: a key longer than a block.
+	char long_key[131];
+	memset(long_key, 0xaa, sizeof long_key);
+	hmac_key_init(&key, long_key, sizeof long_key);
+	hmac_of(&key, "Test Using Larger Than Block-Size Key - Hash Key First", 54, digest);
+	encode_hex(digest, sizeof digest, text);
+	assert_string_equal(text, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 	assert_true(crypto_equal("abc", "abc", 3));
 	assert_false(crypto_equal("abc", "abd", 3));
 }

@@ -1,0 +1,105 @@
+// Passwords and e-mail addresses.
+#include "metadata-api/account_change.h"
+
+#include "base/cleanup.h"
+#include "db/pipeline.h"
+#include "db/pool.h"
+#include "db/result.h"
+#include "db/statement.h"
+#include "metadata-api/account_store.h"
+#include "metadata-api/api.h"
+#include "metadata-api/session_guard.h"
+
+// A login locks the row too (SESSION_INSERT): one that began before is seen by the next statement, one that comes later
+// sees the new password.
+static const struct db_statement ACCOUNT_LOCK = {
+	.name = "account_lock",
+	.sql = "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL FOR UPDATE",
+	.parameter_count = 2,
+};
+
+// Parameters: user id, new hash, session to keep, address, user agent, request id.
+static const struct db_statement PASSWORD_CHANGE = {
+	.name = "password_change",
+	.sql = "WITH changed AS (UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1), "
+	       "revoked AS (UPDATE sessions SET revoked_at = now(), revoke_reason = 'password_changed' "
+	       "  WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL RETURNING id), "
+	       "unregistered AS (DELETE FROM devices USING revoked WHERE devices.session_id = revoked.id), "
+	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, subject_kind, subject_id, address, "
+	       "    user_agent, request_id, detail) "
+	       "  VALUES ($1, $1, 'account.password', 'session', $3, $4::inet, $5, $6, "
+	       "    jsonb_build_object('sessions_ended', (SELECT count(*) FROM revoked)))) "
+	       "SELECT id FROM revoked",
+	.parameter_count = 6,
+};
+
+// Parameters: user id, password hash, new address, address, user agent, request id. The address itself is not logged:
+// the log is kept when the account is erased.
+static const struct db_statement EMAIL_CHANGE = {
+	.name = "email_change",
+	.sql = "WITH changed AS (UPDATE users SET email = $3, updated_at = now() "
+	       "  WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL RETURNING id) "
+	       "INSERT INTO audit_log (actor_id, owner_id, action, address, user_agent, request_id) "
+	       "SELECT id, id, 'account.email', $4::inet, $5, $6 FROM changed",
+	.parameter_count = 6,
+};
+
+struct password_changing {
+	const struct account *account;
+	const char *new_hash;
+	const struct uuid *keep_session;
+	const struct session_origin *origin;
+	struct db_result *ended;
+};
+
+static enum rc change_password_in(struct db_connection *connection, void *context, struct err *err)
+{
+	struct password_changing *changing = context;
+	const struct account *account = changing->account;
+	const struct session_origin *origin = changing->origin;
+	struct deadline deadline = db_connection_deadline(connection);
+	CLEANUP(db_result_free_pointer) struct db_result *locked = NULL;
+	const struct db_value which[] = { db_uuid(&account->id), db_text(account->password_hash) };
+	enum rc rc = db_execute(connection, &ACCOUNT_LOCK, which, 2, deadline, &locked, err);
+	if (rc != RC_OK)
+		return rc;
+	if (db_result_rows(locked) == 0)
+		return err_set(err, RC_CONFLICT, "The account was changed meanwhile. Log in again.");
+	const struct db_value values[] = { db_uuid(&account->id),           db_text(changing->new_hash),
+		                           db_uuid(changing->keep_session), db_text(origin->address),
+		                           db_text(origin->user_agent),     db_text(origin->request_id) };
+	db_result_free(changing->ended);
+	changing->ended = NULL;
+	return db_execute(connection, &PASSWORD_CHANGE, values, PASSWORD_CHANGE.parameter_count, deadline,
+	                  &changing->ended, err);
+}
+
+enum rc account_change_password(struct api *api, const struct account *account, const char *new_hash,
+                                const struct uuid *keep_session, const struct session_origin *origin,
+                                struct deadline deadline, struct err *err)
+{
+	struct password_changing changing = {
+		.account = account, .new_hash = new_hash, .keep_session = keep_session, .origin = origin
+	};
+	enum rc rc = db_transaction(api->pool, deadline, change_password_in, &changing, err);
+	for (size_t row = 0; rc == RC_OK && row < db_result_rows(changing.ended); row++) {
+		struct uuid id = db_result_uuid(changing.ended, row, 0);
+		session_guard_add(api->guard, &id);
+	}
+	db_result_free(changing.ended);
+	return rc;
+}
+
+enum rc account_change_email(struct api *api, const struct account *account, const char *email,
+                             const struct session_origin *origin, struct deadline deadline, struct err *err)
+{
+	CLEANUP(db_result_free_pointer) struct db_result *result = NULL;
+	const struct db_value values[] = { db_uuid(&account->id),       db_text(account->password_hash),
+		                           db_text(email),              db_text(origin->address),
+		                           db_text(origin->user_agent), db_text(origin->request_id) };
+	enum rc rc = db_pipeline_query(api->pipeline, &EMAIL_CHANGE, values, EMAIL_CHANGE.parameter_count, deadline,
+	                               &result, err);
+	if (rc == RC_OK && db_result_affected(result) == 0)
+		return err_set(err, RC_CONFLICT, "The account was changed meanwhile. Log in again.");
+	return rc;
+}

@@ -1,0 +1,185 @@
+// Putting configuration, live settings and heartbeats together.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/settings.h"
+#include "bus/kv.h"
+#include "bus/streams.h"
+#include "safelightctl/command.h"
+#include "safelightctl/pools.h"
+#include "safelightctl/report.h"
+
+const struct pool_range POOL_RANGES[] = {
+#define RANGE_INT(key, least, most) { #key, least, most },
+#define RANGE_BOOL(key, least, most)
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) RANGE_##kind(key, least, most)
+#include "base/settings.def"
+#undef POOL_SETTING
+	{ 0 }
+};
+
+json_t *pools_value(const struct bus_kv_entry *entry)
+{
+	json_error_t where;
+	json_t *value = entry->operation == BUS_KV_PUT ? json_loadb(entry->value, entry->length, 0, &where) : NULL;
+	if (!json_is_object(value)) {
+		json_decref(value);
+		return json_object();
+	}
+	(void)json_object_del(value, "by");
+	(void)json_object_del(value, "at");
+	return value;
+}
+
+static json_t *find_pool(json_t *pools, const char *name)
+{
+	size_t index = 0;
+	json_t *pool = NULL;
+	json_array_foreach(pools, index, pool) if (strcmp(report_text(pool, "name"), name) == 0) return pool;
+	return NULL;
+}
+
+// The pool of that name, added when it is new.
+static json_t *want_pool(json_t *pools, const char *name)
+{
+	json_t *pool = find_pool(pools, name);
+	if (pool != NULL)
+		return pool;
+	pool = json_pack("{s:s, s:{s:s}, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:[]}", "name", name, "setting", "source",
+	                 "transcoder", "workers_wanted", 0, "workers_running", 0, "waiting", 0, "done", 0,
+	                 "attempts_failed", 0, "jobs_failed", 0, "taken", 1, "transcoders");
+	(void)json_array_append_new(pools, pool);
+	return pool;
+}
+
+static void add_configured(const struct settings *settings, json_t *pools)
+{
+	for (size_t i = 0; i < settings->pool_count; i++) {
+		const struct pool_settings *configured = &settings->pools[i];
+		json_t *setting =
+		        json_pack("{s:I, s:I, s:I, s:b, s:s}", "workers", (json_int_t)configured->workers, "prefetch",
+		                  (json_int_t)configured->prefetch, "nice", (json_int_t)configured->nice, "paused",
+		                  (int)configured->paused, "source", "configuration");
+		(void)json_object_set_new(want_pool(pools, configured->name), "setting", setting);
+	}
+}
+
+// A live setting lies over the configuration's: member by member, as transcoders read it.
+static void add_live(const struct bus_kv_entry *entry, json_t *pools)
+{
+	json_t *setting = json_object_get(want_pool(pools, entry->key), "setting");
+	json_t *value = pools_value(entry);
+	json_error_t where;
+	json_t *whole = json_loadb(entry->value, entry->length, 0, &where);
+	char at[CLOCK_TEXT_SIZE];
+	clock_format_rfc3339(entry->created_us, at);
+	(void)json_object_update(setting, value);
+	(void)json_object_set_new(setting, "source", json_string("operator"));
+	(void)json_object_set_new(setting, "revision", json_integer((json_int_t)entry->revision));
+	(void)json_object_set_new(setting, "by", json_string(report_text(whole, "by")));
+	(void)json_object_set_new(setting, "at", json_string(at));
+	json_decref(whole);
+	json_decref(value);
+}
+
+static void add_number(json_t *pool, const char *name, const json_t *shown)
+{
+	(void)json_object_set_new(pool, name, json_integer(report_int(pool, name) + report_int(shown, name)));
+}
+
+static bool works_by(const json_t *setting, const json_t *shown)
+{
+	return report_int(setting, "workers") == report_int(shown, "workers_wanted") &&
+	       report_int(setting, "prefetch") == report_int(shown, "prefetch") &&
+	       report_int(setting, "nice") == report_int(shown, "nice") &&
+	       report_bool(setting, "paused") == report_bool(shown, "paused");
+}
+
+// One pool of one heartbeat.
+static void add_shown(json_t *pools, const json_t *heartbeat, const json_t *shown, int64_t age_ms)
+{
+	static const char *const SUMS[] = { "workers_wanted", "workers_running", "waiting",
+		                            "done",           "attempts_failed", "jobs_failed" };
+	json_t *pool = want_pool(pools, report_text(shown, "name"));
+	json_t *one = json_deep_copy(shown);
+	bool is_late = age_ms > POOLS_LATE_MS;
+	(void)json_object_del(one, "name");
+	(void)json_object_set_new(one, "worker", json_string(report_text(heartbeat, "worker")));
+	(void)json_object_set_new(one, "time", json_string(report_text(heartbeat, "time")));
+	(void)json_object_set_new(one, "age_ms", json_integer(age_ms));
+	(void)json_object_set_new(one, "late", json_boolean(is_late));
+	(void)json_array_append_new(json_object_get(pool, "transcoders"), one);
+	if (is_late)
+		return;
+	for (size_t i = 0; i < sizeof SUMS / sizeof SUMS[0]; i++)
+		add_number(pool, SUMS[i], shown);
+	if (!works_by(json_object_get(pool, "setting"), shown))
+		(void)json_object_set_new(pool, "taken", json_false());
+}
+
+static void add_heartbeat(const struct bus_kv_entry *entry, json_t *pools)
+{
+	json_error_t where;
+	json_t *heartbeat = json_loadb(entry->value, entry->length, 0, &where), *shown = NULL;
+	int64_t age_ms = (clock_now_us() - entry->created_us) / 1000;
+	size_t index = 0;
+	json_array_foreach(json_object_get(heartbeat, "pools"), index, shown)
+	        add_shown(pools, heartbeat, shown, age_ms < 0 ? 0 : age_ms);
+	json_decref(heartbeat);
+}
+
+static void done_entries(struct bus_kv_entries *entries)
+{
+	bus_kv_entries_done(entries);
+}
+
+enum rc pools_read(const struct call *call, struct bus *bus, json_t **ret_pools, struct err *err)
+{
+	CLEANUP(done_entries) struct bus_kv_entries live = { 0 };
+	CLEANUP(done_entries) struct bus_kv_entries heartbeats = { 0 };
+	enum rc rc = bus_kv_list(bus, BUS_BUCKET_POOLS, &live, err);
+	if (rc == RC_OK)
+		rc = bus_kv_list(bus, BUS_BUCKET_WORKERS, &heartbeats, err);
+	if (rc == RC_NOT_FOUND)
+		return err_set(err, RC_NOT_FOUND, "NATS has no buckets of ours yet: start a service once");
+	if (rc != RC_OK)
+		return rc;
+	json_t *pools = json_array();
+	add_configured(call->settings, pools);
+	for (size_t i = 0; i < live.count; i++)
+		add_live(&live.items[i], pools);
+	for (size_t i = 0; i < heartbeats.count; i++)
+		add_heartbeat(&heartbeats.items[i], pools);
+	*ret_pools = pools;
+	return RC_OK;
+}
+
+enum rc pools_read_one(const struct call *call, struct bus *bus, const char *name, json_t **ret_pool, struct err *err)
+{
+	json_auto_t *pools = NULL;
+	enum rc rc = pools_read(call, bus, &pools, err);
+	if (rc != RC_OK)
+		return rc;
+	json_t *pool = find_pool(pools, name);
+	if (pool != NULL) {
+		*ret_pool = json_incref(pool);
+		return RC_OK;
+	}
+	char names[ERR_TEXT_SIZE / 2] = "";
+	size_t index = 0;
+	json_array_foreach(pools, index, pool)
+	{
+		size_t length = strlen(names);
+		(void)snprintf(names + length, sizeof names - length, "%s%s", length == 0 ? "" : ", ",
+		               report_text(pool, "name"));
+	}
+	return err_set(err, RC_NOT_FOUND, "there is no pool '%.64s'; there are: %s", name, names);
+}
+
+enum rc pools_check_name(const struct call *call, struct bus *bus, const char *name, struct err *err)
+{
+	json_auto_t *pool = NULL;
+	return pools_read_one(call, bus, name, &pool, err);
+}
