@@ -74,7 +74,7 @@ static void hash_hex(const struct span *text, char ret_hex[SHA256_TEXT_SIZE])
 {
 	uint8_t digest[SHA256_SIZE];
 	sha256_of(text->data, text->length, digest);
-	(void)sodium_bin2hex(ret_hex, SHA256_TEXT_SIZE, digest, sizeof digest);
+	encode_hex(digest, sizeof digest, ret_hex);
 }
 
 static void amazons_header_examples_hold(void **state)
