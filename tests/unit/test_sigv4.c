@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
+#include "base/encoding.h"
 #include "store/sigv4.h"
 #include "tests/unit/cmocka_all.h"
 
