@@ -68,7 +68,8 @@ struct child_outcome {
 // sealed memory file (file_seal of base/file.h), stays the caller's. Blocks until the deadline at most (then the child
 // is killed and the outcome's reason is REASON_DECODE_TIMEOUT). RC_OK: the picture's fate is in ret_outcome, failure
 // included. Otherwise nothing is known about the picture: RC_INVALID (job or input is wrong, a bug), RC_UNAVAILABLE
-// (the child was dead before it took the job), or what a callback returned.
+// (the child was dead before it took the job), RC_TIMEOUT (it did not take the job and was killed), or what a callback
+// returned.
 enum rc child_run(struct child *child, uint64_t job_number, const struct wire_job *job, int input_fd,
                   struct deadline deadline, const struct child_events *events, struct child_outcome *ret_outcome,
                   struct err *err) MUST_CHECK;

@@ -215,13 +215,12 @@ static enum media_reason reason_of_death(int status)
 	switch (WTERMSIG(status)) {
 	case SIGSYS:
 		return REASON_SANDBOX;
-	case SIGKILL: // the kernel, out of memory
-		return REASON_DECODE_MEMORY;
 	case SIGXCPU:
 		return REASON_DECODE_TIMEOUT;
 	case SIGXFSZ:
 		return REASON_OUTPUT_TOO_LARGE;
-	default:
+	default: // SIGKILL too (the machine is out of memory, or a person): it says nothing about the picture, so it is
+	         // tried again
 		return REASON_CRASHED;
 	}
 }

@@ -238,8 +238,8 @@ main() {
     results=$(mktemp -d)
     trap 'rm -rf "$answer" "$results"' EXIT
     local photos
-    mapfile -t photos < <(list_photos)
     log_in
+    mapfile -t photos < <(list_photos)
     printf 'taking %d photos through %s\n' "${#photos[@]}" "$SAFELIGHT_URL"
     for photo in "${photos[@]}"; do process_photo "$photo"; done
     print_results

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Our own programs: the one-shot steps of safelightctl and the three daemons.
 
+# shellcheck disable=SC2034 # stack.sh reads it
 SERVICES=(ingest transcoder api)
 
 # Every program must be built before anything of it is started.

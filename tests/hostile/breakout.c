@@ -84,6 +84,15 @@ static const char *attack_io_uring(void)
 	return of_errno(syscall(SYS_io_uring_setup, 8, NULL));
 }
 
+// getpid by the 32-bit ABI's gate.
+static const char *attack_other_abi(void)
+{
+	long result = 20;
+
+	__asm__ volatile("int $0x80" : "+a"(result) : : "memory", "cc");
+	return result > 0 ? "did it" : "refused";
+}
+
 static const char *attack_raise_limit(void)
 {
 	unsigned long long unlimited[2] = { ~0ull, ~0ull };
@@ -356,6 +365,7 @@ static const struct attack attacks[] = {
 	{ "change_code", attack_change_code },
 	{ "io_uring", attack_io_uring },
 	{ "raise_limit", attack_raise_limit },
+	{ "other_abi", attack_other_abi },
 	{ "old_thread", attack_old_thread },
 	{ "memory", attack_memory },
 	{ "spin", attack_spin },

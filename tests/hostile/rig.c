@@ -171,6 +171,15 @@ bool rig_read(const char *folder, const char *name, uint8_t **ret_bytes, size_t 
 	return true;
 }
 
+bool rig_is_sanitized(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return true;
+#else
+	return false;
+#endif
+}
+
 bool rig_skip_without_data(void)
 {
 	if (access(RIG_DATA "/README.md", R_OK) == 0)

@@ -59,5 +59,8 @@ bool rig_read(const char *folder, const char *name, uint8_t **ret_bytes, size_t 
 #define RIG_DATA "../shared/data"
 #define RIG_SAMPLES "samples/photos"
 
+// True in a build with AddressSanitizer: it needs memory beyond any limit of ours, and handles crashes itself.
+bool rig_is_sanitized(void);
+
 // Say loudly that a test is skipped for want of RIG_DATA; true when it is.
 bool rig_skip_without_data(void);

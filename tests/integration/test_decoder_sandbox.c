@@ -17,6 +17,7 @@
 
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define ANSWER_MS_MOST 5000
+#define LATE_MS_MOST 2000 // what a busy machine may add to a deadline
 
 static struct rig rig;
 
@@ -49,7 +50,7 @@ static void attack(const char *name, struct rig_result *ret_result)
 		fail_msg("%s: no such attack", name);
 	print_message("%-16s %s: %s (%lld ms)\n", name, media_reason_name(ret_result->outcome.reason),
 	              ret_result->outcome.detail, (long long)ret_result->wall_us / 1000);
-	assert_in_range(ret_result->wall_us, 0, (ANSWER_MS_MOST + 1000) * 1000);
+	assert_in_range(ret_result->wall_us, 0, (rig.deadline_ms + LATE_MS_MOST) * 1000);
 }
 
 // No child of ours is left, dead or alive, besides the rig's.
@@ -67,7 +68,7 @@ static void test_forbidden_calls_kill(void **state)
 {
 	static const char *const names[] = { "open",     "socket",      "exec",      "fork",
 		                             "kill",     "ptrace",      "new_code",  "change_code",
-		                             "io_uring", "raise_limit", "old_thread" };
+		                             "io_uring", "raise_limit", "other_abi", "old_thread" };
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH_OF(names); i++) {
@@ -174,7 +175,7 @@ static void test_resources_are_bounded(void **state)
 	} attacks[] = { { "memory", "refused" }, { "large_file", "EFBIG" }, { "many_files", "EMFILE" } };
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH_OF(attacks); i++) {
+	for (size_t i = rig_is_sanitized() ? 1 : 0; i < LENGTH_OF(attacks); i++) {
 		struct rig_result result;
 
 		attack(attacks[i].name, &result);
@@ -195,7 +196,7 @@ static void assert_timed_out(const char *name, int64_t deadline_ms)
 	rig.deadline_ms = ANSWER_MS_MOST;
 	assert_int_equal(result.outcome.reason, REASON_DECODE_TIMEOUT);
 	assert_false(result.outcome.usable);
-	assert_in_range(result.wall_us, deadline_ms * 900, deadline_ms * 1000 + 500000);
+	assert_in_range(result.wall_us, deadline_ms * 900, (deadline_ms + LATE_MS_MOST) * 1000);
 	assert_no_zombie();
 	rig_result_done(&result);
 }
@@ -210,6 +211,7 @@ static void test_deadline_kills(void **state)
 	assert_timed_out("open", 300); // stopped, it does not even come to its attack
 }
 
+// By the CPU's clock, not the wall's: on a busy machine a second of it takes long.
 static void test_cpu_time_is_bounded(void **state)
 {
 	struct rig_result result;
@@ -217,21 +219,26 @@ static void test_cpu_time_is_bounded(void **state)
 	(void)state;
 	rig_done(&rig);
 	rig.config.cpu_seconds = 1;
+	rig.deadline_ms = 60000;
 	attack("spin", &result);
 	rig.config.cpu_seconds = 60;
+	rig.deadline_ms = ANSWER_MS_MOST;
 	assert_int_equal(result.outcome.reason, REASON_DECODE_TIMEOUT);
-	assert_in_range(result.wall_us, 900000, 4000000);
+	assert_string_equal(result.outcome.detail, "ended with status 3"); // itself, WIRE_EXIT_CPU
+	assert_in_range(result.outcome.cpu_us, 300000, 3000000);           // the timer counts whole ticks
 	rig_result_done(&result);
 }
 
 static void test_deaths_have_reasons(void **state)
 {
-	static const char *const names[] = { "crash", "exit", "abort" };
+	static const char *const names[] = { "exit", "abort", "crash" };
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH_OF(names); i++) {
 		struct rig_result result;
 
+		if (rig_is_sanitized() && strcmp(names[i], "exit") != 0)
+			continue;
 		attack(names[i], &result);
 		assert_int_equal(result.outcome.reason, REASON_CRASHED);
 		assert_false(result.outcome.usable);

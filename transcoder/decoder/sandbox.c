@@ -19,6 +19,13 @@
 // CPU time of the whole process. A child is replaced long before, and this cannot be raised again from inside.
 #define CPU_LIFE_SECONDS 3600
 
+// A sanitizer keeps terabytes of address space for its shadow; builds with one are for tests only.
+#ifdef __SANITIZE_ADDRESS__
+#define MEMORY_CAN_BE_LIMITED false
+#else
+#define MEMORY_CAN_BE_LIMITED true
+#endif
+
 static bool limit(__rlimit_resource_t resource, uint64_t value)
 {
 	struct rlimit pair = { .rlim_cur = value, .rlim_max = value };
@@ -51,7 +58,7 @@ void sandbox_limit_job(uint32_t cpu_seconds)
 // fork; threads are bounded by the address space that their stacks need.
 static bool limit_resources(const struct sandbox_options *options)
 {
-	bool memory = options->memory_bytes == 0 || limit(RLIMIT_AS, options->memory_bytes);
+	bool memory = options->memory_bytes == 0 || !MEMORY_CAN_BE_LIMITED || limit(RLIMIT_AS, options->memory_bytes);
 
 	return watch_cpu() && limit(RLIMIT_CPU, CPU_LIFE_SECONDS) && limit(RLIMIT_FSIZE, options->file_bytes) &&
 	       limit(RLIMIT_NOFILE, DESCRIPTORS_MOST) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_MEMLOCK, 0) &&

@@ -95,7 +95,9 @@ static bool allow_narrow(scmp_filter_ctx filter, int socket)
 
 static bool fill_filter(scmp_filter_ctx filter, int socket)
 {
-	if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) != 0)
+	// For all threads, and calls by another ABI (32 bits) die like forbidden ones.
+	if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) != 0 ||
+	    seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
 		return false;
 	for (size_t i = 0; i < sizeof(free_calls) / sizeof(free_calls[0]); i++) {
 		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, free_calls[i], 0) != 0)

@@ -8,7 +8,7 @@
 #include "transcoder/decoder/session.h"
 
 #define SIDE 96
-#define RESIZES_AT_ONCE 40
+#define RESIZES_AT_ONCE 24
 
 static bool drop_facts(void *context, const struct wire_facts *facts, struct failure *failure)
 {
@@ -29,13 +29,12 @@ static bool drop_variant(void *context, const struct wire_variant *variant, cons
 
 static const struct sink nowhere = { .facts = drop_facts, .variant = drop_variant };
 
-// Small sizes. The encodings are set for each sample.
+// Small sizes. How many steps and encodings is set for each sample.
 static const struct wire_job small_job = {
 	.limits = { .max_pixels = 1000000, .max_side = 1000, .max_frames = 10, .max_output_bytes = 1000000 },
 	.preview_first = true,
-	.step_count = 2,
-	.steps = { { .name = "square", .width = 16, .height = 16, .fit = PRESET_COVER },
-	           { .name = "inside", .width = 41, .fit = PRESET_INSIDE } },
+	.steps = { { .name = "inside", .width = 41, .fit = PRESET_INSIDE },
+	           { .name = "square", .width = 16, .height = 16, .fit = PRESET_COVER } },
 };
 
 static const struct wire_encoding encodings[] = {
@@ -104,11 +103,12 @@ static const struct {
 	const char *name;
 	save_function *save;
 	int bands;
-	unsigned encodings; // how many of the encodings are made of it
+	unsigned steps;     // how many of the job's steps are made of it
+	unsigned encodings; // how many of the encodings
 } samples[] = {
-	{ "jpeg", save_jpeg, 3, 2 }, { "odd jpeg", save_odd_jpeg, 3, 1 }, { "grey jpeg", save_jpeg, 1, 1 },
-	{ "png", save_png, 4, 3 },   { "gif", save_gif, 4, 1 },           { "tiff", save_tiff, 3, 1 },
-	{ "webp", save_webp, 4, 1 }, { "avif", save_avif, 3, 1 },
+	{ "jpeg", save_jpeg, 3, 2, 2 }, { "odd jpeg", save_odd_jpeg, 3, 1, 1 }, { "grey jpeg", save_jpeg, 1, 1, 1 },
+	{ "png", save_png, 4, 2, 3 },   { "gif", save_gif, 4, 1, 1 },           { "tiff", save_tiff, 3, 1, 1 },
+	{ "webp", save_webp, 4, 1, 1 }, { "avif", save_avif, 3, 1, 1 },
 };
 
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
@@ -133,6 +133,7 @@ static bool run_file(size_t index, GBytes *file, struct failure *failure)
 	const void *bytes = g_bytes_get_data(file, &length);
 	struct failure cause = { 0 };
 
+	job.step_count = samples[index].steps;
 	job.encoding_count = samples[index].encodings;
 	memcpy(job.encodings, encodings, sizeof(encodings));
 	if (session_run(&job, bytes, length, &nowhere, &times, &cause))
