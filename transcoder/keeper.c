@@ -18,7 +18,7 @@
 #include "transcoder/transcoder.h"
 
 #define TICK_MS 100
-#define HEARTBEAT_MS 10000
+#define HEARTBEAT_MS 3000
 #define HEARTBEAT_BYTES 8192
 // No job takes so long honestly (deadlines of fetch, decode and publish added up): its lease is left to end.
 #define TASK_AGE_MOST_US (600LL * 1000000)
@@ -97,18 +97,23 @@ static void write_pool(struct json_write *json, struct pool *pool)
 	json_write_object_end(json);
 }
 
+// "host:pid", with what a key may not have replaced.
+static void make_key(const struct transcoder *transcoder, char ret_key[sizeof transcoder->worker_name])
+{
+	for (size_t i = 0; i < sizeof transcoder->worker_name; i++) {
+		ret_key[i] = transcoder->worker_name[i];
+		if (ret_key[i] == ':' || ret_key[i] == '.')
+			ret_key[i] = '-';
+	}
+}
+
 static void show_heartbeat(struct transcoder *transcoder)
 {
 	struct buffer out;
 	struct json_write json;
 	struct err err = { 0 };
 	char key[sizeof transcoder->worker_name];
-	// "host:pid", with what a key may not have replaced.
-	for (size_t i = 0; i < sizeof key; i++) {
-		key[i] = transcoder->worker_name[i];
-		if (key[i] == ':' || key[i] == '.')
-			key[i] = '-';
-	}
+	make_key(transcoder, key);
 	buffer_init(&out, HEARTBEAT_BYTES);
 	json_write_init(&json, &out);
 	json_write_object_begin(&json, NULL);
@@ -124,6 +129,16 @@ static void show_heartbeat(struct transcoder *transcoder)
 	    bus_kv_put(transcoder->bus, BUS_BUCKET_WORKERS, key, out.data, out.length, NULL, &err) != RC_OK)
 		LOG_FAILURE(LOG_DEBUG, "heartbeat_not_shown", &err);
 	buffer_done(&out);
+}
+
+// After a drain nobody shall count on us; a heartbeat that cannot be removed ends by its age.
+static void hide_heartbeat(struct transcoder *transcoder)
+{
+	struct err err = { 0 };
+	char key[sizeof transcoder->worker_name];
+	make_key(transcoder, key);
+	if (bus_kv_delete(transcoder->bus, BUS_BUCKET_WORKERS, key, &err) != RC_OK)
+		LOG_FAILURE(LOG_DEBUG, "heartbeat_not_removed", &err);
 }
 
 // What operators turn, and what comes of it, as one number (FNV-1a): when it changes, the heartbeat does not wait.
@@ -161,5 +176,6 @@ void *keeper_thread(void *argument)
 		}
 		clock_sleep_ms(TICK_MS);
 	}
+	hide_heartbeat(transcoder);
 	return NULL;
 }

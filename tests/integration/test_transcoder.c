@@ -131,7 +131,7 @@ static void check_rows(const char *media_id, uint32_t width, uint32_t height)
 	assert_int_equal(count_of("SELECT count(*) FROM variants WHERE media_id = $1::uuid", media_id), 2 * steps);
 }
 
-// From complete to ready; returns the answer of metadata-api.
+// From complete to ready, with everything that stands or lies somewhere afterwards.
 static void expect_picture(const char *path, uint32_t width, uint32_t height)
 {
 	size_t length, index;

@@ -13,6 +13,7 @@
 #include "base/settings.h"
 #include "bus/bus.h"
 #include "tests/integration/support/pools.h"
+#include "tests/integration/support/processes.h"
 #include "tests/integration/support/stack.h"
 #include "tests/integration/support/upload.h"
 #include "tests/unit/cmocka_all.h"
@@ -153,15 +154,9 @@ static void a_wrong_value_changes_nothing(void **state)
 // The binary of the transcoder that runs in the stack.
 static void find_transcoder(char *ret_path, size_t size)
 {
-	const char *config = getenv("SAFELIGHT_CONFIG"), *slash = strrchr(config, '/');
-	char path[4096], link[64];
-	(void)snprintf(path, sizeof path, "%.*s/pids/transcoder.pid", slash == NULL ? 1 : (int)(slash - config),
-	               slash == NULL ? "." : config);
-	size_t length;
-	char *pid = test_file_read(path, &length);
-	(void)snprintf(link, sizeof link, "/proc/%ld/exe", strtol(pid, NULL, 10));
+	char link[64];
+	(void)snprintf(link, sizeof link, "/proc/%ld/exe", (long)test_stack_pid("transcoder"));
 	ssize_t got = readlink(link, ret_path, size - 1);
-	free(pid);
 	assert_true(got > 0);
 	ret_path[got] = '\0';
 }

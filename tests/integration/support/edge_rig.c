@@ -74,18 +74,18 @@ static void run_program(const char *const *arguments)
 		fail_msg("%s: exit status %d", arguments[0], WEXITSTATUS(status));
 }
 
-static void write_configuration(struct edge_rig *rig)
+static void write_configuration(struct edge_rig *rig, const char *edge_settings)
 {
-	char text[2048];
+	char text[4096];
 	(void)snprintf(text, sizeof(text),
 	               "[store]\nendpoint = http://127.0.0.1:%u\npublic_endpoint = http://127.0.0.1:%u/\n"
 	               "cors_origins = http://127.0.0.1:%u, https://app.example\n"
 	               "[ingest]\nlisten = 127.0.0.1:%u\n[api]\nlisten = 127.0.0.1:%u\n"
 	               "[cdn]\npublic_url = http://127.0.0.1:%u\nkeys_file = %s/keys\npurge_token_file = %s/token\n"
 	               "[edge]\nlisten = 127.0.0.1:%u ; a comment\nadmin_listen = 127.0.0.1:%u\n"
-	               "access_key = edge\nsecret_key_file = %s/secret\n",
+	               "access_key = edge\nsecret_key_file = %s/secret\n%s",
 	               rig->store.port, rig->port, rig->port, rig->ingest.port, rig->api.port, rig->port, rig->folder,
-	               rig->folder, rig->port, rig->admin_port, rig->folder);
+	               rig->folder, rig->port, rig->admin_port, rig->folder, edge_settings);
 	write_file(rig->folder, "safelight.conf", text);
 	write_file(rig->folder, "keys", KEYS);
 	write_file(rig->folder, "token", EDGE_PURGE_TOKEN "\n");
@@ -114,14 +114,14 @@ static void change_configuration(const struct edge_rig *rig, const char *from, c
 static void wait_for_edge(struct edge_rig *rig)
 {
 	for (int waited = 0; waited < 10000; waited += 20) {
-		struct edge_reply reply = edge_request(rig->port, "GET", "/healthz", NULL);
+		struct edge_reply reply = edge_request(rig->admin_port, "GET", "/healthz", NULL);
 		unsigned status = reply.status;
 		edge_reply_done(&reply);
 		if (status == 200)
 			return;
 		clock_sleep_ms(20);
 	}
-	fail_msg("nginx does not answer on port %u", rig->port);
+	fail_msg("nginx does not answer on port %u", rig->admin_port);
 }
 
 // The module stands beside the test in its build folder.
@@ -165,6 +165,11 @@ static uint16_t find_ports(void)
 
 void edge_rig_start(struct edge_rig *rig, const char *cache_valid)
 {
+	edge_rig_start_with(rig, cache_valid, "");
+}
+
+void edge_rig_start_with(struct edge_rig *rig, const char *cache_valid, const char *edge_settings)
+{
 	uint16_t port = find_ports();
 	*rig = (struct edge_rig){ .port = port, .admin_port = (uint16_t)(port + 9) };
 	(void)snprintf(rig->folder, sizeof(rig->folder), "/tmp/safelight-edge-XXXXXX");
@@ -173,7 +178,7 @@ void edge_rig_start(struct edge_rig *rig, const char *cache_valid)
 	edge_origin_start(&rig->ingest, "ingest", (uint16_t)(port + 1));
 	edge_origin_start(&rig->api, "api", (uint16_t)(port + 2));
 	edge_origin_start(&rig->store, "store", (uint16_t)(port + 4));
-	write_configuration(rig);
+	write_configuration(rig, edge_settings);
 	assert_int_equal(delivery_keys_parse(KEYS, &rig->keys, NULL), RC_OK);
 
 	char config[256];

@@ -26,6 +26,8 @@ struct edge_rig {
 // `proxy_cache_valid 200 30d;`, so that staleness can be awaited; NULL: as it is. Fails the test when something does
 // not start.
 void edge_rig_start(struct edge_rig *rig, const char *cache_valid);
+// The same with more lines of the [edge] section, each with its line end.
+void edge_rig_start_with(struct edge_rig *rig, const char *cache_valid, const char *edge_settings);
 // Stop everything; -1 when nginx complained of itself (a worker crashed, a sanitizer reported), else 0: a teardown's
 // result.
 int edge_rig_stop(struct edge_rig *rig);

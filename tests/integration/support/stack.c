@@ -25,14 +25,14 @@ extern char **environ;
 static struct settings *settings;
 static char *admin_password;
 
-// RUN_DIR/secrets/db_admin, RUN_DIR being where the configuration stands.
-static enum rc read_admin_password(const char *config, struct err *err)
+char *test_stack_path(const char *below)
 {
-	const char *slash = strrchr(config, '/');
-	char path[4096];
-	(void)snprintf(path, sizeof path, "%.*s/secrets/db_admin", slash == NULL ? 1 : (int)(slash - config),
-	               slash == NULL ? "." : config);
-	return file_read_secret(path, &admin_password, err);
+	char *path = NULL;
+	const char *slash = strrchr(settings->file, '/');
+	// The configuration stands in the stack's folder.
+	if (slash == NULL || asprintf(&path, "%.*s/%s", (int)(slash - settings->file), settings->file, below) < 0)
+		fail_msg("SAFELIGHT_CONFIG must name a file by its whole path");
+	return path;
 }
 
 int test_stack_setup(void **state)
@@ -47,8 +47,11 @@ int test_stack_setup(void **state)
 	enum rc rc = crypto_init(&err);
 	if (rc == RC_OK)
 		rc = settings_load(config, &settings, &err);
-	if (rc == RC_OK)
-		rc = read_admin_password(config, &err);
+	if (rc == RC_OK) {
+		char *path = test_stack_path("secrets/db_admin");
+		rc = file_read_secret(path, &admin_password, &err);
+		free(path);
+	}
 	if (rc != RC_OK || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		print_error("%s\n", err.text);
 		return -1;
@@ -77,6 +80,7 @@ static int run_script(const char *command, const char *name)
 	if (script == NULL) {
 		print_message("SKIPPED: SAFELIGHT_STACK does not name stack.sh, so no component can be stopped\n");
 		skip();
+		return -1;
 	}
 	const char *const arguments[] = { script, command, name, NULL };
 	pid_t child;

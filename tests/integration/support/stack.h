@@ -18,6 +18,9 @@ int test_stack_teardown(void **state);
 // The stack's configuration, secrets included. Valid from setup to teardown. Any thread.
 const struct settings *test_stack_settings(void);
 
+// A path in the stack's folder ("data/nats"), malloc'ed.
+char *test_stack_path(const char *below);
+
 // Run `stack.sh command name` and wait for it: test_stack_run("kill", "nats"), test_stack_run("restart", "postgres"),
 // test_stack_run("wait", "ingest"). Names: postgres nats rgw ingest transcoder api edge. Skips the test when
 // SAFELIGHT_STACK does not name the script.
@@ -27,7 +30,7 @@ bool test_stack_try(const char *command, const char *name);
 
 // Restart a service with other settings: "SAFELIGHT_<SECTION>_<KEY>", "value", …, NULL. test_stack_run("restart", name)
 // brings the stack's own back.
-void test_stack_restart_with(const char *name, const char *const *settings);
+void test_stack_restart_with(const char *name, const char *const *with);
 
 // Ask `is_true(context)` every 20 ms until it says so; fails with `what` after timeout_ms.
 void test_wait(bool (*is_true)(void *context), void *context, int64_t timeout_ms, const char *what);

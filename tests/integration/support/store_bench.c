@@ -210,7 +210,7 @@ void store_bench_md5(const void *data, size_t length, char ret_text[33])
 {
 	uint8_t digest[CONTENT_MD5_SIZE];
 	content_md5_of(data, length, digest);
-	(void)sodium_bin2hex(ret_text, 33, digest, sizeof digest);
+	encode_hex(digest, sizeof digest, ret_text);
 }
 
 struct run {
