@@ -19,6 +19,9 @@
 
 #define FETCH_MS 400
 #define PAUSED_MS 100
+// Of the consumer, which all instances share: far above what they can have in hand, since each fetches only as much as
+// its queue takes.
+#define UNACKNOWLEDGED_MOST 1000
 // A claim that the database could not answer: the message comes back after so long.
 #define RETRY_MS 2000
 // Between two looks at a store that is down.
@@ -151,38 +154,30 @@ static void take_one(struct pool *pool, struct bus_lanes *lanes)
 		clock_sleep_ms(STORE_DOWN_MS);
 }
 
-// Messages under way at once: what is decoded, waits, and is published.
-static unsigned most_unacknowledged(const struct pool_live *live)
+// Wait until the pool's live settings are known (a paused pool must not take a job before), but not for ever.
+static void await_settings(const struct transcoder *transcoder)
 {
-	return (unsigned)(2 * (live->workers + live->prefetch) + 2);
+	struct deadline deadline = deadline_after_ms(LIVE_WAIT_MS);
+	while (!atomic_load(&transcoder->stopping) && !atomic_load(&transcoder->live_known) &&
+	       !deadline_passed(deadline))
+		clock_sleep_ms(10);
 }
 
 void *pool_fetch_thread(void *argument)
 {
 	struct pool *pool = argument;
 	struct bus_lanes *lanes = NULL;
-	unsigned opened_with = 0;
-	struct deadline settings_known = deadline_after_ms(LIVE_WAIT_MS);
 	(void)pthread_setname_np(pthread_self(), "fetcher");
-	while (!atomic_load(&pool->transcoder->stopping) && !atomic_load(&pool->transcoder->live_known) &&
-	       !deadline_passed(settings_known))
-		clock_sleep_ms(10);
+	await_settings(pool->transcoder);
 	while (!atomic_load(&pool->transcoder->stopping)) {
 		struct err err = { 0 };
-		struct pool_live live = pool_read_live(pool);
-		unsigned most = most_unacknowledged(&live);
-		if (live.paused || most != opened_with) {
-			// A paused pool holds no pull request, so that the backlog stays where other instances can take
-			// it.
+		if (pool_read_live(pool).paused) {
+			// No pull request is held, so that the backlog stays where other instances can take it.
 			bus_lanes_close(lanes);
 			lanes = NULL;
-			opened_with = 0;
-		}
-		if (live.paused) {
 			clock_sleep_ms(PAUSED_MS);
-		} else if (lanes != NULL || bus_lanes_open(pool->transcoder->bus, pool->name, most,
+		} else if (lanes != NULL || bus_lanes_open(pool->transcoder->bus, pool->name, UNACKNOWLEDGED_MOST,
 		                                           BUS_INTERACTIVE_SHARE, &lanes, &err) == RC_OK) {
-			opened_with = most;
 			take_one(pool, lanes);
 		} else {
 			LOG_FAILURE(LOG_ERROR, "lanes_not_opened", &err, LOG_TEXT("pool", pool->name));
