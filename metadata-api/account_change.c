@@ -1,4 +1,4 @@
-// Passwords and e-mail addresses.
+// Passwords, e-mail addresses, and the end.
 #include "metadata-api/account_change.h"
 
 #include "base/cleanup.h"
@@ -14,7 +14,7 @@
 // sees the new password.
 static const struct db_statement ACCOUNT_LOCK = {
 	.name = "account_lock",
-	.sql = "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL FOR UPDATE",
+	.sql = "SELECT 1 FROM users WHERE id = $1 AND coalesce(password_hash, '') = $2 AND deleted_at IS NULL FOR UPDATE",
 	.parameter_count = 2,
 };
 
@@ -44,17 +44,31 @@ static const struct db_statement EMAIL_CHANGE = {
 	.parameter_count = 6,
 };
 
-struct password_changing {
-	const struct account *account;
-	const char *new_hash;
-	const struct uuid *keep_session;
-	const struct session_origin *origin;
-	struct db_result *ended;
+// Parameters: user id, address, user agent, request id. What says who it was goes at once.
+static const struct db_statement ACCOUNT_DELETE = {
+	.name = "account_delete",
+	.sql = "WITH gone AS (UPDATE users SET deleted_at = now(), updated_at = now(), email = NULL, name = '', "
+	       "  password_hash = NULL, external_issuer = NULL, external_subject = NULL, is_admin = false WHERE id = $1), "
+	       "revoked AS (UPDATE sessions SET revoked_at = now(), revoke_reason = 'account_deleted', device = '', "
+	       "    address = NULL, user_agent = '' WHERE user_id = $1 AND revoked_at IS NULL RETURNING id), "
+	       "unregistered AS (DELETE FROM devices WHERE user_id = $1), "
+	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, address, user_agent, request_id) "
+	       "  VALUES ($1, $1, 'account.delete', $2::inet, $3, $4)) "
+	       "SELECT id FROM revoked",
+	.parameter_count = 4,
 };
 
-static enum rc change_password_in(struct db_connection *connection, void *context, struct err *err)
+struct changing {
+	const struct account *account;
+	const char *new_hash; // of the password; NULL: the account is deleted
+	const struct uuid *keep_session;
+	const struct session_origin *origin;
+	struct db_result *ended; // ids of sessions
+};
+
+static enum rc change_in(struct db_connection *connection, void *context, struct err *err)
 {
-	struct password_changing *changing = context;
+	struct changing *changing = context;
 	const struct account *account = changing->account;
 	const struct session_origin *origin = changing->origin;
 	struct deadline deadline = db_connection_deadline(connection);
@@ -65,38 +79,57 @@ static enum rc change_password_in(struct db_connection *connection, void *contex
 		return rc;
 	if (db_result_rows(locked) == 0)
 		return err_set(err, RC_CONFLICT, "The account was changed meanwhile. Log in again.");
+	db_result_free(changing->ended);
+	changing->ended = NULL;
+	if (changing->new_hash == NULL) {
+		const struct db_value values[] = { db_uuid(&account->id), db_text(origin->address),
+			                           db_text(origin->user_agent), db_text(origin->request_id) };
+		return db_execute(connection, &ACCOUNT_DELETE, values, ACCOUNT_DELETE.parameter_count, deadline,
+		                  &changing->ended, err);
+	}
 	const struct db_value values[] = { db_uuid(&account->id),           db_text(changing->new_hash),
 		                           db_uuid(changing->keep_session), db_text(origin->address),
 		                           db_text(origin->user_agent),     db_text(origin->request_id) };
-	db_result_free(changing->ended);
-	changing->ended = NULL;
 	return db_execute(connection, &PASSWORD_CHANGE, values, PASSWORD_CHANGE.parameter_count, deadline,
 	                  &changing->ended, err);
+}
+
+static enum rc change(struct api *api, struct changing *changing, struct deadline deadline, struct err *err)
+{
+	enum rc rc = db_transaction(api->pool, deadline, change_in, changing, err);
+	for (size_t row = 0; rc == RC_OK && row < db_result_rows(changing->ended); row++) {
+		struct uuid id = db_result_uuid(changing->ended, row, 0);
+		session_guard_add(api->guard, &id);
+	}
+	db_result_free(changing->ended);
+	return rc;
 }
 
 enum rc account_change_password(struct api *api, const struct account *account, const char *new_hash,
                                 const struct uuid *keep_session, const struct session_origin *origin,
                                 struct deadline deadline, struct err *err)
 {
-	struct password_changing changing = {
+	struct changing changing = {
 		.account = account, .new_hash = new_hash, .keep_session = keep_session, .origin = origin
 	};
-	enum rc rc = db_transaction(api->pool, deadline, change_password_in, &changing, err);
-	for (size_t row = 0; rc == RC_OK && row < db_result_rows(changing.ended); row++) {
-		struct uuid id = db_result_uuid(changing.ended, row, 0);
-		session_guard_add(api->guard, &id);
-	}
-	db_result_free(changing.ended);
-	return rc;
+	return change(api, &changing, deadline, err);
+}
+
+enum rc account_delete(struct api *api, const struct account *account, const struct session_origin *origin,
+                       struct deadline deadline, struct err *err)
+{
+	struct changing changing = { .account = account, .origin = origin };
+	return change(api, &changing, deadline, err);
 }
 
 enum rc account_change_email(struct api *api, const struct account *account, const char *email,
                              const struct session_origin *origin, struct deadline deadline, struct err *err)
 {
 	CLEANUP(db_result_free_pointer) struct db_result *result = NULL;
-	const struct db_value values[] = { db_uuid(&account->id),       db_text(account->password_hash),
-		                           db_text(email),              db_text(origin->address),
-		                           db_text(origin->user_agent), db_text(origin->request_id) };
+	const struct db_value values[] = {
+		db_uuid(&account->id),    db_text(account->password_hash), db_text(email),
+		db_text(origin->address), db_text(origin->user_agent),     db_text(origin->request_id)
+	};
 	enum rc rc = db_pipeline_query(api->pipeline, &EMAIL_CHANGE, values, EMAIL_CHANGE.parameter_count, deadline,
 	                               &result, err);
 	if (rc == RC_OK && db_result_affected(result) == 0)

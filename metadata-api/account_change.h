@@ -18,5 +18,9 @@ enum rc account_change_password(struct api *api, const struct account *account, 
 // Replace the e-mail address of the account as it was read. RC_EXISTS: another account has it, in any case.
 // RC_CONFLICT: the password was changed meanwhile, or the account deleted.
 enum rc account_change_email(struct api *api, const struct account *account, const char *email,
-                             const struct session_origin *origin, struct deadline deadline,
-                             struct err *err) MUST_CHECK;
+                             const struct session_origin *origin, struct deadline deadline, struct err *err) MUST_CHECK;
+
+// Delete the account as it was read: nobody can sign in any more, its e-mail address is free, its access tokens are
+// refused from now on; account_eraser.h does the rest. RC_CONFLICT: the account was changed meanwhile.
+enum rc account_delete(struct api *api, const struct account *account, const struct session_origin *origin,
+                       struct deadline deadline, struct err *err) MUST_CHECK;

@@ -52,7 +52,7 @@ static const struct db_statement ACCOUNT_UPGRADE_HASH = {
 static const struct db_statement SESSION_INSERT = {
 	.name = "session_insert",
 	.sql = "WITH account AS ("
-	       "  SELECT id FROM users WHERE id = $1 AND password_hash = $9 AND deleted_at IS NULL FOR SHARE), "
+	       "  SELECT id FROM users WHERE id = $1 AND coalesce(password_hash, '') = $9 AND deleted_at IS NULL FOR SHARE), "
 	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, subject_kind, subject_id, address, "
 	       "    user_agent, request_id) "
 	       "  SELECT id, id, 'session.login', 'session', $2, $5::inet, $6, $8 FROM account) "
@@ -239,8 +239,8 @@ enum rc session_revoke(struct api *api, const struct uuid *session_id, const str
                        const struct session_origin *origin, struct deadline deadline, struct err *err)
 {
 	CLEANUP(db_result_free_pointer) struct db_result *result = NULL;
-	const struct db_value values[] = { db_uuid(session_id),      db_text(reason),
-		                           db_text(origin->address), db_text(origin->user_agent),
+	const struct db_value values[] = { db_uuid(session_id),         db_text(reason),
+		                           db_text(origin->address),    db_text(origin->user_agent),
 		                           db_text(origin->request_id), db_uuid(user_id) };
 	enum rc rc = db_pipeline_query(api->pipeline, &SESSION_REVOKE, values, SESSION_REVOKE.parameter_count, deadline,
 	                               &result, err);

@@ -6,8 +6,10 @@
 #include "media/delivery.h"
 
 struct access_token_keys;
+struct background;
 struct db_pipeline;
 struct db_pool;
+struct external_keys;
 struct http_request;
 struct http_server;
 struct metrics;
@@ -15,6 +17,7 @@ struct password_policy;
 struct rate_limit;
 struct session_guard;
 struct settings;
+struct share_board;
 struct work_pool;
 
 // Made at start, read-only afterwards; each member is safe for any thread.
@@ -29,9 +32,13 @@ struct api {
 	struct hmac_key cursor_key;
 	struct hmac_key refresh_key;
 	struct password_policy *passwords;
-	struct work_pool *hashers; // all that hashes passwords, so that a flood of logins stops nobody else
-	struct session_guard *guard; // ended sessions, whose access tokens are refused
-	struct rate_limit *limits;   // of tries and calls, by account and address
+	struct work_pool *hashers;      // all that hashes passwords, so that a flood of logins stops nobody else
+	struct session_guard *guard;    // ended sessions, whose access tokens are refused
+	struct rate_limit *limits;      // of tries and calls, by account and address
+	struct external_keys *external; // of the identity provider; NULL: none is configured
+	struct background *eraser;      // of deleted accounts
+	struct background *keeper;      // of what has been kept long enough
+	struct share_board *shares;     // readers of share links, gathered
 	struct http_server *server;
 };
 

@@ -25,7 +25,9 @@ static struct rate_policy policy_of(const struct api *api)
 // In lower case: the account's address may be typed in any.
 static void write_key(const struct http_request *request, const char *who, char ret_key[KEY_SIZE])
 {
-	(void)snprintf(ret_key, KEY_SIZE, "%s %s", http_request_client(request), who);
+	char client[RATE_ADDRESS_SIZE];
+	rate_limit_address_key(http_request_client(request), client);
+	(void)snprintf(ret_key, KEY_SIZE, "%s %s", client, who);
 	for (char *at = ret_key; *at != '\0'; at++)
 		if (*at >= 'A' && *at <= 'Z')
 			*at = (char)(*at - 'A' + 'a');

@@ -24,8 +24,8 @@ static void change_email(void *argument)
 		return;
 	struct err err = { 0 };
 	struct session_origin origin = auth_origin(request, NULL);
-	enum rc rc = account_change_email(api_of(request), &account, email, &origin, http_request_deadline(request),
-	                                  &err);
+	enum rc rc =
+	        account_change_email(api_of(request), &account, email, &origin, http_request_deadline(request), &err);
 	if (rc == RC_OK)
 		http_respond_empty(request, 204);
 	else if (rc == RC_EXISTS)

@@ -7,11 +7,12 @@
 #include "http/route.h"
 #include "metadata-api/account_store.h"
 #include "metadata-api/api.h"
+#include "metadata-api/auth_confirm.h"
 #include "metadata-api/auth_reply.h"
 #include "metadata-api/routes.h"
 
 // A stronger policy reaches an account at its next login; when it cannot be written now, then at the one after.
-static void upgrade_hash(struct api *api, const struct account *account, const char *password, struct deadline deadline)
+static void upgrade_hash(struct api *api, struct account *account, const char *password, struct deadline deadline)
 {
 	struct err err = { 0 };
 	char hash[PASSWORD_HASH_SIZE];
@@ -34,6 +35,8 @@ static void log_in(void *argument)
 	const char *device = body_text(body, "device", BODY_NULLABLE, 0, LIMIT_TITLE_BYTES);
 	if (!body_finish(body))
 		return;
+	if (!auth_take_try(request, email))
+		return;
 	struct err err = { 0 };
 	struct account account;
 	struct deadline deadline = http_request_deadline(request);
@@ -48,6 +51,7 @@ static void log_in(void *argument)
 		auth_respond_refused(request);
 		return;
 	}
+	auth_give_tries_back(request, email);
 	if (password_needs_rehash(api->passwords, account.password_hash))
 		upgrade_hash(api, &account, password, deadline);
 	struct uuid session_id = uuid_new();
@@ -56,9 +60,11 @@ static void log_in(void *argument)
 	refresh_token_new(&session_id, &token);
 	refresh_token_hash(&token, refresh_hash);
 	struct session_origin origin = auth_origin(request, device);
-	rc = session_insert(api, &account.id, &session_id, refresh_hash, &origin, deadline, &err);
+	rc = session_insert(api, &account, &session_id, refresh_hash, &origin, deadline, &err);
 	if (rc == RC_OK)
 		auth_respond_tokens(request, 200, &account, &token);
+	else if (rc == RC_CONFLICT) // the password was changed, or the account deleted, while it was being checked
+		auth_respond_refused(request);
 	else
 		http_respond_rc(request, &err);
 }

@@ -9,24 +9,12 @@
 #include "db/array.h"
 #include "db/pool.h"
 #include "metadata-api/api.h"
-
-#define ITEM_COLUMNS                                                                                     \
-	"i.id, i.title, i.body, i.visibility, i.cover_media_id, i.version, i.created_at, i.updated_at, " \
-	"(SELECT coalesce(json_agg(t.tag ORDER BY t.tag), '[]')::text FROM item_tags t WHERE t.item_id = i.id) "
+#include "metadata-api/item_columns.h"
 
 const struct db_statement item_find_statement = {
 	.name = "item_find",
 	.sql = "SELECT " ITEM_COLUMNS "FROM items i WHERE i.owner_id = $1 AND i.id = $2 AND i.deleted_at IS NULL",
 	.parameter_count = 2,
-	.read_only = true,
-};
-
-const struct db_statement item_list_statement = {
-	.name = "item_list",
-	.sql = "SELECT " ITEM_COLUMNS "FROM items i WHERE i.owner_id = $1 AND i.deleted_at IS NULL "
-	       "AND (NOT $2::boolean OR (i.created_at, i.id) < ($3::timestamptz, $4::uuid)) "
-	       "ORDER BY i.created_at DESC, i.id DESC LIMIT $5::bigint",
-	.parameter_count = 5,
 	.read_only = true,
 };
 

@@ -28,12 +28,10 @@ struct item_row {
 	const char *tags; // a JSON array of texts
 };
 
-// One item of an owner ($1 owner, $2 id) / a page, newest first ($1 owner, $2 has_after, $3 after created_at, $4 after
-// id, $5 limit). Deleted ones are excluded.
+// One item of an owner ($1 owner, $2 id). Deleted ones are excluded.
 extern const struct db_statement item_find_statement;
-extern const struct db_statement item_list_statement;
 
-// Decode row `row` of either. Texts live as long as the result.
+// Decode row `row` of it, or of a listing (item_list_store.h). Texts live as long as the result.
 void item_read(const struct db_result *result, size_t row, struct item_row *ret_item);
 
 // What a client may set; has_… says what it did set.

@@ -25,9 +25,8 @@ static void write_uuid(struct json_write *json, const char *name, const struct u
 	json_write_text(json, name, text);
 }
 
-void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item)
+void item_view_write_fields(struct json_write *json, const struct item_row *item)
 {
-	json_write_object_begin(json, NULL);
 	write_uuid(json, "id", &item->id);
 	json_write_text(json, "title", item->title);
 	json_write_text(json, "body", item->body);
@@ -37,6 +36,15 @@ void item_view_write(const struct media_view *view, struct json_write *json, con
 		write_uuid(json, "cover_media_id", &item->cover_media_id);
 	else
 		json_write_null(json, "cover_media_id");
+	json_write_int(json, "version", item->version);
+	json_write_time(json, "created_at", item->created_at);
+	json_write_time(json, "updated_at", item->updated_at);
+}
+
+void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item)
+{
+	json_write_object_begin(json, NULL);
+	item_view_write_fields(json, item);
 	json_write_array_begin(json, "media");
 	for (size_t row = 0; view != NULL && row < db_result_rows(view->media); row++) {
 		struct media_row media;
@@ -45,9 +53,6 @@ void item_view_write(const struct media_view *view, struct json_write *json, con
 			media_view_write(view, json, NULL, row);
 	}
 	json_write_array_end(json);
-	json_write_int(json, "version", item->version);
-	json_write_time(json, "created_at", item->created_at);
-	json_write_time(json, "updated_at", item->updated_at);
 	json_write_object_end(json);
 }
 

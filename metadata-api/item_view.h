@@ -14,6 +14,9 @@ void item_view_answer(struct http_request *request, const struct uuid *id, unsig
 // Write an item's object with those rows of view that belong to it. view may be NULL (no media).
 void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item);
 
+// Write the members of an item's object, without its braces and without media.
+void item_view_write_fields(struct json_write *json, const struct item_row *item);
+
 // Read the fields of a create or change from the body into *ret_fields (memory: the request's arena). False when the
 // problem has been answered.
 bool item_view_read_fields(struct http_request *request, struct item_fields *ret_fields);

@@ -1,15 +1,13 @@
-// GET /v1/items: the caller's items, newest first, each with its cover inline: a client draws the list from one answer.
+// GET /v1/items: the caller's items by time, each with its cover inline: a client draws the list from one answer.
+#include <string.h>
+
 #include "base/arena.h"
-#include "base/buffer.h"
-#include "base/json_write.h"
-#include "catalog/media.h"
-#include "db/array.h"
 #include "db/pipeline.h"
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
-#include "metadata-api/item_view.h"
-#include "metadata-api/media_view.h"
+#include "metadata-api/item_list_store.h"
+#include "metadata-api/item_page.h"
 #include "metadata-api/reply.h"
 #include "metadata-api/routes.h"
 
@@ -17,63 +15,21 @@
 struct listing {
 	struct http_request *request;
 	struct reply_page page;
-	struct db_result *items;
+	struct item_page wanted;
 };
 
-// view is NULL for an empty page.
-static void write_list(struct listing *listing, const struct media_view *view)
+static int64_t created_at_of(const struct db_result *result, size_t row)
 {
-	struct db_result *items = listing->items;
-	size_t rows = db_result_rows(items);
-	bool has_next = rows > listing->page.limit;
-	if (has_next)
-		rows = listing->page.limit;
-	struct buffer out;
-	struct json_write json;
-	struct item_row last = { 0 };
-	buffer_init(&out, LIMIT_RESPONSE_BYTES);
-	json_write_init(&json, &out);
-	json_write_object_begin(&json, NULL);
-	json_write_array_begin(&json, "items");
-	for (size_t row = 0; row < rows; row++) {
-		item_read(items, row, &last);
-		item_view_write(view, &json, &last);
-	}
-	json_write_array_end(&json);
-	reply_write_next(listing->request, &json, &listing->page, CURSOR_ITEMS, has_next, last.created_at, &last.id);
-	json_write_object_end(&json);
-	reply_json(listing->request, 0, &out);
-	db_result_free(items);
+	struct item_row item;
+	item_read(result, row, &item);
+	return item.created_at;
 }
 
-static void answer(struct media_view *view)
+static int64_t updated_at_of(const struct db_result *result, size_t row)
 {
-	write_list(view->context, view);
-}
-
-static void load_covers(struct listing *listing)
-{
-	struct http_request *request = listing->request;
-	size_t count = db_result_rows(listing->items);
-	struct uuid *ids = arena_alloc(http_request_arena(request), count * sizeof *ids);
-	if (ids == NULL) {
-		struct db_result *items = listing->items;
-		http_respond_rc(request, &(struct err){ .rc = RC_NO_MEMORY });
-		db_result_free(items);
-		return;
-	}
-	for (size_t row = 0; row < count; row++) {
-		struct item_row item;
-		item_read(listing->items, row, &item);
-		ids[row] = item.id;
-	}
-	struct buffer text;
-	struct db_value values[3];
-	buffer_init(&text, LIMIT_RESPONSE_BYTES);
-	db_array_of_uuids(&text, ids, count);
-	catalog_media_of_items_values(&http_request_principal(request)->user_id, buffer_text(&text), 1, values);
-	media_view_continue(request, &catalog_media_of_items_statement, values, answer, listing);
-	buffer_done(&text);
+	struct item_row item;
+	item_read(result, row, &item);
+	return item.updated_at;
 }
 
 static void on_items(void *context, struct db_result *result, const struct db_failure *failure)
@@ -83,16 +39,60 @@ static void on_items(void *context, struct db_result *result, const struct db_fa
 		http_respond_rc(listing->request, &failure->err);
 		return;
 	}
-	listing->items = result;
-	if (db_result_rows(result) == 0)
-		write_list(listing, NULL);
-	else
-		load_covers(listing);
+	item_page_answer(listing->request, result, &listing->page, CURSOR_ITEMS,
+	                 listing->wanted.sort == ITEM_SORT_CREATED ? created_at_of : updated_at_of);
+}
+
+// The index of the parameter among the choices; 0 when it is absent, -1 when 400 has been answered.
+static int read_choice(struct http_request *request, const char *name, const char *const *choices, const char *listed)
+{
+	const char *text = http_request_query(request, name);
+	for (int i = 0; text != NULL && choices[i] != NULL; i++)
+		if (strcmp(text, choices[i]) == 0)
+			return i;
+	if (text == NULL)
+		return 0;
+	http_respond_problem(request, 400, "invalid-filter", "%s must be %s.", name, listed);
+	return -1;
+}
+
+// The filters and the page. False when 400 has been answered.
+static bool read_listing(struct http_request *request, struct listing *listing)
+{
+	static const char *const NAMES[] = { "limit", "cursor", "tag", "visibility", "sort", "order", NULL };
+	static const char *const SORTS[] = { "created_at", "updated_at", NULL };
+	static const char *const ORDERS[] = { "desc", "asc", NULL };
+	static const char *const VISIBILITIES[] = { "private", "shared", "public", NULL };
+	const char *tag = http_request_query(request, "tag");
+	int sort, order;
+	if (!http_request_query_only(request, NAMES) ||
+	    read_choice(request, "visibility", VISIBILITIES, "private, shared or public") < 0 ||
+	    (sort = read_choice(request, "sort", SORTS, "created_at or updated_at")) < 0 ||
+	    (order = read_choice(request, "order", ORDERS, "desc or asc")) < 0)
+		return false;
+	if (tag != NULL && (tag[0] == '\0' || strlen(tag) > LIMIT_TAG_BYTES)) {
+		http_respond_problem(request, 400, "invalid-filter", "tag must have 1 to %d bytes.", LIMIT_TAG_BYTES);
+		return false;
+	}
+	const char *const filters[] = { tag, http_request_query(request, "visibility"), SORTS[sort], ORDERS[order] };
+	if (!reply_read_page(request, CURSOR_ITEMS, filters, 4, &listing->page))
+		return false;
+	listing->wanted = (struct item_page){
+		.owner_id = http_request_principal(request)->user_id,
+		.tag = tag,
+		.visibility = filters[1],
+		.sort = sort == 0 ? ITEM_SORT_CREATED : ITEM_SORT_UPDATED,
+		.is_ascending = order == 1,
+		.has_after = listing->page.has_after,
+		.after_time = listing->page.after.sort_key,
+		.after_id = listing->page.after.id,
+		.limit = listing->page.limit + 1,
+	};
+	return true;
 }
 
 static void handle(struct http_request *request)
 {
-	static const char *const NAMES[] = { "limit", "cursor", NULL };
 	struct err err = { 0 };
 	struct listing *listing = arena_alloc(http_request_arena(request), sizeof *listing);
 	if (listing == NULL) {
@@ -100,15 +100,12 @@ static void handle(struct http_request *request)
 		return;
 	}
 	*listing = (struct listing){ .request = request };
-	if (!http_request_query_only(request, NAMES) ||
-	    !reply_read_page(request, CURSOR_ITEMS, NULL, 0, &listing->page))
+	if (!read_listing(request, listing))
 		return;
-	const struct reply_page *page = &listing->page;
-	const struct db_value values[] = { db_uuid(&http_request_principal(request)->user_id), db_bool(page->has_after),
-		                           db_time_us(page->after.sort_key), db_uuid(&page->after.id),
-		                           db_int64(page->limit + 1) };
+	struct db_value values[ITEM_PAGE_VALUES];
+	const struct db_statement *statement = item_page_statement(&listing->wanted, values);
 	http_request_defer(request);
-	if (db_pipeline_submit(api_of(request)->pipeline, &item_list_statement, values, 5,
+	if (db_pipeline_submit(api_of(request)->pipeline, statement, values, statement->parameter_count,
 	                       http_request_deadline(request), on_items, listing, &err) != RC_OK)
 		http_respond_rc(request, &err);
 }
@@ -119,5 +116,5 @@ const struct route route_items_list = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_EVENT,
 	.handle = handle,
-	.summary = "The caller's items, newest first, with their covers.",
+	.summary = "The caller's items by time, with their covers.",
 };

@@ -10,16 +10,25 @@
 #include "db/pipeline.h"
 #include "db/pool.h"
 #include "http/access_token.h"
+#include "http/rate_limit.h"
 #include "http/respond.h"
 #include "http/server.h"
 #include "media/cursor.h"
+#include "metadata-api/account_eraser.h"
 #include "metadata-api/api.h"
+#include "metadata-api/audit_keeper.h"
+#include "metadata-api/background.h"
+#include "metadata-api/external_keys.h"
 #include "metadata-api/password.h"
 #include "metadata-api/routes.h"
+#include "metadata-api/session_guard.h"
+#include "metadata-api/share_board.h"
 
 // Logins that may wait for a hashing thread: at some tens of milliseconds each, longer queues only make time-outs.
 #define HASH_QUEUE 64
 #define PIPELINE_QUEUE 4096
+// Accounts and addresses whose calls are counted at once: 1.5 MB.
+#define RATE_BUCKETS 65536
 
 struct api *api_of(const struct http_request *request)
 {
@@ -43,6 +52,31 @@ static void check_ready(void *context, struct http_ready *ready, struct deadline
 	struct err err = { 0 };
 	http_ready_add(ready, "database", db_pool_ping(api->pool, deadline, &err) == RC_OK, NULL);
 	http_ready_add(ready, "database_pipeline", db_pipeline_is_up(api->pipeline), NULL);
+}
+
+static enum rc authenticate(void *context, const struct http_request *request, bool *ret_present,
+                            struct http_principal *ret_principal, struct err *err)
+{
+	struct api *api = context;
+	struct http_principal principal;
+	bool present = false;
+	enum rc rc = access_token_authenticate(api->tokens, request, &present, &principal, err);
+	if (rc != RC_OK)
+		return rc;
+	if (present && session_guard_has_ended(api->guard, &principal.session_id))
+		return err_set(err, RC_DENIED, "access token: its session has ended");
+	*ret_present = present;
+	if (present)
+		*ret_principal = principal;
+	return RC_OK;
+}
+
+static bool admit(void *context, struct http_request *request)
+{
+	struct api *api = context;
+	const struct rate_policy account = { "account", (unsigned)api->settings->http_account_calls, 60 };
+	const struct rate_policy address = { "address", (unsigned)api->settings->http_address_calls, 60 };
+	return rate_limit_admit(api->limits, request, &account, &address);
 }
 
 static enum rc load_keys(struct api *api, struct err *err)
@@ -72,6 +106,8 @@ static enum rc open_database(struct api *api, struct err *err)
 	if (rc == RC_OK)
 		rc = db_pipeline_new(&options, (unsigned)settings->database_pipelines, PIPELINE_QUEUE, &api->pipeline,
 		                     err);
+	if (rc == RC_OK)
+		rc = session_guard_new(api->pipeline, settings->api_access_seconds, &api->guard, err);
 	api->catalog = (struct catalog){ .pool = api->pool, .pipeline = api->pipeline, .source = "/safelight/api" };
 	return rc;
 }
@@ -91,8 +127,9 @@ static enum rc serve(struct api *api, struct err *err)
 		.routes = API_ROUTES,
 		.route_count = API_ROUTE_COUNT,
 		.context = api,
-		.authenticate = access_token_authenticate,
-		.authenticate_context = api->tokens,
+		.authenticate = authenticate,
+		.authenticate_context = api,
+		.admit = admit,
 		.check_ready = check_ready,
 		.metrics = api->metrics,
 	};
@@ -104,11 +141,17 @@ static void stop(void *state, int64_t drain_ms)
 	struct api *api = state;
 	http_server_drain(api->server, drain_ms);
 	work_pool_free(api->hashers);
+	background_free(api->eraser);
+	background_free(api->keeper);
+	external_keys_free(api->external);
+	session_guard_free(api->guard);
 	db_pipeline_free(api->pipeline, 1000);
+	share_board_free(api->shares);
 	db_pool_free(api->pool);
 	access_token_keys_free(api->tokens);
 	delivery_keys_wipe(&api->delivery);
 	password_policy_free(api->passwords);
+	rate_limit_free(api->limits);
 	metrics_free(api->metrics);
 	free(api);
 }
@@ -129,6 +172,16 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 		api->hashers = work_pool_new("hash", (unsigned)settings->api_hash_parallel, HASH_QUEUE, err);
 		rc = api->passwords == NULL || api->hashers == NULL ? RC_NO_MEMORY : RC_OK;
 	}
+	if (rc == RC_OK)
+		rc = rate_limit_new(RATE_BUCKETS, &api->limits, err);
+	if (rc == RC_OK)
+		rc = background_new("eraser", ACCOUNT_ERASER_PAUSE_MS, account_eraser_work, api, &api->eraser, err);
+	if (rc == RC_OK)
+		rc = background_new("keeper", AUDIT_KEEPER_PAUSE_MS, audit_keeper_work, api, &api->keeper, err);
+	if (rc == RC_OK)
+		rc = external_keys_new(settings, &api->external, err);
+	if (rc == RC_OK)
+		rc = share_board_new(api, &api->shares, err);
 	if (rc == RC_OK)
 		rc = serve(api, err);
 	if (rc != RC_OK) {

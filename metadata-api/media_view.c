@@ -96,7 +96,12 @@ void media_view_continue(struct http_request *request, const struct db_statement
 	struct media_view *view = arena_alloc(http_request_arena(request), sizeof *view);
 	enum rc rc = RC_NO_MEMORY;
 	if (view != NULL) {
-		*view = (struct media_view){ .request = request, .done = done, .context = context };
+		const struct api *api = api_of(request);
+		*view = (struct media_view){ .request = request,
+			                     .api = api,
+			                     .audience = { .url_seconds = api->settings->cdn_url_seconds },
+			                     .done = done,
+			                     .context = context };
 		rc = db_pipeline_submit(api_of(request)->pipeline, statement, values, statement->parameter_count,
 		                        http_request_deadline(request), on_media, view, &err);
 	}
@@ -183,31 +188,39 @@ static void write_srcset(const struct media_view *view, struct json_write *json,
 			continue;
 		if (scratch->length > 0)
 			buffer_append_text(scratch, ", ");
-		append_url(scratch, api_of(view->request), &variant, expiry);
+		append_url(scratch, view->api, &variant, expiry);
 		buffer_append_format(scratch, " %uw", variant.width);
 	}
 	if (scratch->length > 0 && buffer_ok(scratch))
 		json_write_text(json, media_format_info(format)->name, buffer_text(scratch));
 }
 
+static int64_t choose_expiry(const struct media_audience *audience, const struct uuid *media_id)
+{
+	int64_t expiry = delivery_expiry(clock_now_us() / 1000000, audience->url_seconds, media_id);
+	return audience->latest_expiry > 0 && audience->latest_expiry < expiry ? audience->latest_expiry : expiry;
+}
+
 void media_view_write(const struct media_view *view, struct json_write *json, const char *name, size_t row)
 {
 	static const enum media_format FORMATS[] = { FORMAT_AVIF, FORMAT_WEBP, FORMAT_JPEG };
-	const struct api *api = api_of(view->request);
 	struct media_row media;
 	struct buffer scratch;
 	size_t first, end;
 	buffer_init(&scratch, SRCSET_BYTES);
 	catalog_media_read(view->media, row, &media);
 	find_variants(view, &media.id, &first, &end);
-	int64_t expiry = delivery_expiry(clock_now_us() / 1000000, api->settings->cdn_url_seconds, &media.id);
+	int64_t expiry = choose_expiry(&view->audience, &media.id);
 	json_write_object_begin(json, name);
-	catalog_media_write(json, &media);
+	if (view->audience.is_shared)
+		catalog_media_write_shared(json, &media);
+	else
+		catalog_media_write(json, &media);
 	json_write_array_begin(json, "variants");
 	for (size_t at = first; at < end; at++) {
 		struct variant_row variant;
 		catalog_variant_read(view->variants, at, &variant);
-		write_variant(json, api, &variant, expiry, &scratch);
+		write_variant(json, view->api, &variant, expiry, &scratch);
 	}
 	json_write_array_end(json);
 	json_write_object_begin(json, "srcset");

@@ -2,7 +2,9 @@
 // request is suspended, then written as JSON.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/clock.h"
 #include "db/result.h"
@@ -14,9 +16,18 @@ struct http_request;
 struct json_write;
 struct uuid;
 
+// Who sees a media, and for how long what they see can be fetched.
+struct media_audience {
+	bool is_shared;        // holders of a share link: no file name, hashes, capture time or EXIF
+	int64_t url_seconds;   // least life of a delivery URL; at most twice as long
+	int64_t latest_expiry; // seconds since the epoch beyond which no URL lives; 0: none
+};
+
 // What a reading gives: media rows (catalog_media_read) and all their published variants, ordered by media id.
 struct media_view {
-	struct http_request *request;
+	struct http_request *request; // NULL when there is no single one; then done is not used
+	const struct api *api;
+	struct media_audience audience;
 	struct db_result *media;
 	struct db_result *variants; // NULL when there is no media
 	void (*done)(struct media_view *view);

@@ -4,13 +4,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "db/pipeline.h"
 #include "db/result.h"
 #include "db/statement.h"
+#include "metadata-api/background.h"
 
 #define LEAST_SLOTS 1024
 // A revocation carries the time at which its transaction began and is seen when that has ended.
@@ -29,10 +29,9 @@ struct session_guard {
 	struct ended *slots;  // open addressing; at most half full
 	size_t slot_count;    // a power of two
 	size_t used;
-	bool stops;
-	pthread_cond_t wake;
-	pthread_t thread;
-	bool was_read; // the thread's: the last poll was good
+	struct background *poller;
+	int64_t read_at_us; // the poller's: monotonic time of the last good poll; 0: there was none
+	bool was_read;      // the poller's: the last poll was good
 };
 
 // $1: seconds back from now.
@@ -111,14 +110,6 @@ bool session_guard_has_ended(struct session_guard *guard, const struct uuid *ses
 	return ended;
 }
 
-size_t session_guard_count(struct session_guard *guard)
-{
-	(void)pthread_mutex_lock(&guard->lock);
-	size_t count = guard->used;
-	(void)pthread_mutex_unlock(&guard->lock);
-	return count;
-}
-
 static bool poll_ended(struct session_guard *guard, int64_t seconds_back)
 {
 	struct err err = { 0 };
@@ -142,33 +133,15 @@ static bool poll_ended(struct session_guard *guard, int64_t seconds_back)
 	return true;
 }
 
-// Sleeps until the next poll; false when the guard is to stop.
-static bool wait_for_next(struct session_guard *guard)
+static bool poll(void *context)
 {
-	struct timespec at;
-	int64_t until = clock_monotonic_us() + SESSION_GUARD_POLL_MS * 1000;
-	at.tv_sec = until / 1000000;
-	at.tv_nsec = until % 1000000 * 1000;
-	(void)pthread_mutex_lock(&guard->lock);
-	while (!guard->stops && clock_monotonic_us() < until)
-		(void)pthread_cond_timedwait(&guard->wake, &guard->lock, &at);
-	bool goes_on = !guard->stops;
-	(void)pthread_mutex_unlock(&guard->lock);
-	return goes_on;
-}
-
-static void *run(void *argument)
-{
-	struct session_guard *guard = argument;
+	struct session_guard *guard = context;
+	int64_t now = clock_monotonic_us();
 	int64_t all = guard->token_us / 1000000 + OVERLAP_SECONDS;
-	int64_t read_at = 0; // the last good poll; 0: there was none
-	do {
-		int64_t now = clock_monotonic_us();
-		int64_t back = read_at == 0 ? all : (now - read_at) / 1000000 + OVERLAP_SECONDS;
-		if (poll_ended(guard, back < all ? back : all))
-			read_at = now;
-	} while (wait_for_next(guard));
-	return NULL;
+	int64_t back = guard->read_at_us == 0 ? all : (now - guard->read_at_us) / 1000000 + OVERLAP_SECONDS;
+	if (poll_ended(guard, back < all ? back : all))
+		guard->read_at_us = now;
+	return false;
 }
 
 enum rc session_guard_new(struct db_pipeline *pipeline, int64_t token_seconds, struct session_guard **ret_guard,
@@ -179,34 +152,24 @@ enum rc session_guard_new(struct db_pipeline *pipeline, int64_t token_seconds, s
 		return err_set(err, RC_NO_MEMORY, "no memory for the ended sessions");
 	guard->pipeline = pipeline;
 	guard->token_us = token_seconds * 1000000;
-	pthread_condattr_t monotonic;
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&guard->wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&guard->lock, NULL);
-	bool good = rebuild(guard, 0);
-	if (good && pthread_create(&guard->thread, NULL, run, guard) == 0) {
-		*ret_guard = guard;
-		return RC_OK;
+	enum rc rc = rebuild(guard, 0) ? RC_OK : err_set(err, RC_NO_MEMORY, "no memory for the ended sessions");
+	if (rc == RC_OK)
+		rc = background_new("sessions", SESSION_GUARD_POLL_MS, poll, guard, &guard->poller, err);
+	if (rc != RC_OK) {
+		session_guard_free(guard);
+		return rc;
 	}
-	free(guard->slots);
-	free(guard);
-	return good ? err_set(err, RC_UNAVAILABLE, "cannot start the thread of ended sessions")
-	            : err_set(err, RC_NO_MEMORY, "no memory for the ended sessions");
+	*ret_guard = guard;
+	return RC_OK;
 }
 
 void session_guard_free(struct session_guard *guard)
 {
 	if (guard == NULL)
 		return;
-	(void)pthread_mutex_lock(&guard->lock);
-	guard->stops = true;
-	(void)pthread_cond_signal(&guard->wake);
-	(void)pthread_mutex_unlock(&guard->lock);
-	(void)pthread_join(guard->thread, NULL);
+	background_free(guard->poller);
 	(void)pthread_mutex_destroy(&guard->lock);
-	(void)pthread_cond_destroy(&guard->wake);
 	free(guard->slots);
 	free(guard);
 }

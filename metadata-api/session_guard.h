@@ -32,6 +32,3 @@ void session_guard_add(struct session_guard *guard, const struct uuid *session_i
 
 // True when the session has ended (as far as known). Any thread; never blocks for long.
 bool session_guard_has_ended(struct session_guard *guard, const struct uuid *session_id);
-
-// Ended sessions held. Any thread.
-size_t session_guard_count(struct session_guard *guard);

@@ -27,6 +27,11 @@ cors_origins = http://127.0.0.1:$PORT_EDGE, http://localhost:$PORT_EDGE
 url = nats://127.0.0.1:$PORT_NATS
 token_file = $secrets/nats_token
 
+[http]
+# Tests and benchmarks are many people from one address.
+account_calls = 100000000
+address_calls = 100000000
+
 [auth]
 jwt_key_file = $secrets/jwt_key
 

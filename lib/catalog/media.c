@@ -5,17 +5,10 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
+#include "catalog/media_columns.h"
 #include "catalog/read.h"
 #include "catalog/run.h"
 #include "db/array.h"
-
-// The order of enum media_column. EXIF is large and only wanted of one media at a time, so its place takes an argument.
-#define MEDIA_COLUMNS(exif)                                                                                   \
-	"m.id, m.owner_id, m.item_id, m.position, m.state, m.reason_code, m.reason_detail, m.filename, "      \
-	"m.declared_type, m.content_type, m.kind, m.size, m.declared_sha256, m.sha256, m.original_key, "      \
-	"m.original_etag, m.generation, m.published_generation, m.width, m.height, m.orientation, m.frames, " \
-	"m.pages, m.thumbhash, m.blurhash, m.dominant_color, " exif ", m.alt, m.captured_at, m.visibility, "  \
-	"m.version, m.created_at, m.updated_at, m.uploaded_at, m.preview_at, m.ready_at "
 
 enum media_column {
 	COLUMN_ID,
@@ -64,17 +57,6 @@ const struct db_statement catalog_media_find_statement = {
 	.read_only = true,
 };
 
-// A page without a beginning starts at infinity, so that one plan on media_owner_created serves all pages.
-const struct db_statement catalog_media_list_statement = {
-	.name = "media_list",
-	.sql = "SELECT " MEDIA_COLUMNS(
-	        "NULL::jsonb") "FROM media m WHERE m.owner_id = $1 AND m.deleted_at IS NULL "
-	                       "AND (m.created_at, m.id) < ($2::timestamptz, $3::uuid) AND ($4::text[] IS NULL OR m.state = ANY ($4)) "
-	                       "ORDER BY m.created_at DESC, m.id DESC LIMIT $5::bigint",
-	.parameter_count = 5,
-	.read_only = true,
-};
-
 const struct db_statement catalog_media_of_items_statement = {
 	.name = "media_of_items",
 	.sql = "SELECT " MEDIA_COLUMNS(
@@ -111,33 +93,6 @@ void catalog_media_find_values(const struct uuid *owner_id, const struct uuid *m
 {
 	ret_values[0] = db_uuid(owner_id);
 	ret_values[1] = db_uuid(media_id);
-}
-
-static struct db_value write_states(unsigned states, struct buffer *out)
-{
-	const char *names[MEDIA_STATE_COUNT];
-	size_t count = 0;
-
-	if (states == 0)
-		return db_null();
-	for (unsigned state = 0; state < MEDIA_STATE_COUNT; state++) {
-		if ((states >> state & 1u) != 0)
-			names[count++] = media_state_name((enum media_state)state);
-	}
-	db_array_of_texts(out, names, count);
-	return db_text(buffer_text(out));
-}
-
-void catalog_media_list_values(const struct media_page *page, struct buffer *states, struct db_value ret_values[5])
-{
-	static const struct uuid last = { { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-		                            255 } };
-
-	ret_values[0] = db_uuid(&page->owner_id);
-	ret_values[1] = db_time_us(page->has_after ? page->after_created_at : INT64_MAX);
-	ret_values[2] = db_uuid(page->has_after ? &page->after_id : &last);
-	ret_values[3] = write_states(page->states, states);
-	ret_values[4] = db_int64(page->limit);
 }
 
 void catalog_media_of_items_values(const struct uuid *owner_id, const char *item_ids, unsigned limit,
@@ -263,20 +218,6 @@ enum rc catalog_media_find_by_sha256(const struct catalog *catalog, const struct
 	const struct db_value values[2] = { db_uuid(owner_id), db_bytes(sha256, 32) };
 
 	return find_one(catalog, call, &find_by_sha256_statement, values, ret_media, ret_result, err);
-}
-
-enum rc catalog_media_list(const struct catalog *catalog, const struct catalog_call *call,
-                           const struct media_page *page, struct db_result **ret_result, struct err *err)
-{
-	struct buffer states;
-	struct db_value values[5];
-	enum rc rc;
-
-	buffer_init(&states, 1024);
-	catalog_media_list_values(page, &states, values);
-	rc = catalog_run(catalog, call, &catalog_media_list_statement, values, 5, ret_result, err);
-	buffer_done(&states);
-	return rc;
 }
 
 enum rc catalog_variants(const struct catalog *catalog, const struct catalog_call *call, const struct uuid *media_ids,

@@ -72,12 +72,16 @@ struct variant_row {
 	const uint8_t *sha256;  // 32 bytes, NULL unless ready
 };
 
-// Which page of an owner's media: newest first.
+// Which page of an owner's media: newest first, or with has_item that item's media in their order.
 struct media_page {
 	struct uuid owner_id;
-	unsigned states; // set of 1u << MEDIA_…; 0: all but deleted
-	bool has_after;  // begin after the row with these two (the last of the page before)
-	int64_t after_created_at;
+	unsigned states;  // set of 1u << MEDIA_…; 0: all but deleted
+	const char *kind; // NULL: all
+	bool has_item;
+	struct uuid item_id;
+	bool has_after;           // begin after the row with these (the last of the page before)
+	int64_t after_created_at; // without has_item
+	int32_t after_position;   // with has_item
 	struct uuid after_id;
 	unsigned limit; // rows; ask for one more than you show to know whether there is a next page
 };
@@ -89,9 +93,14 @@ struct media_page {
 extern const struct db_statement catalog_media_find_statement;
 void catalog_media_find_values(const struct uuid *owner_id, const struct uuid *media_id, struct db_value ret_values[2]);
 
-// A page. states is scratch for the page's state filter: an initialised buffer that must outlive the submit.
-extern const struct db_statement catalog_media_list_statement;
-void catalog_media_list_values(const struct media_page *page, struct buffer *states, struct db_value ret_values[5]);
+// A page: the statement that has an index for it, and its values. states is scratch for the page's state filter: an
+// initialised buffer that must outlive the submit, as must page->kind.
+#define CATALOG_MEDIA_PAGE_VALUES 7
+const struct db_statement *catalog_media_page(const struct media_page *page, struct buffer *states,
+                                              struct db_value ret_values[CATALOG_MEDIA_PAGE_VALUES]);
+// All statements that it may give, for the test of their plans.
+extern const struct db_statement *const CATALOG_MEDIA_PAGE_STATEMENTS[];
+extern const size_t CATALOG_MEDIA_PAGE_STATEMENT_COUNT;
 
 // The media of several items: at most limit of each, by position; a limit of 1 takes the item's cover where it has one.
 // Rows of one item stand together. item_ids is db_array_of_uuids text.
@@ -99,11 +108,15 @@ extern const struct db_statement catalog_media_of_items_statement;
 void catalog_media_of_items_values(const struct uuid *owner_id, const char *item_ids, unsigned limit,
                                    struct db_value ret_values[3]);
 
+// An owner's media by their ids, in no order: $1 owner, $2 db_array_of_uuids text. Deleted ones are left out.
+extern const struct db_statement catalog_media_of_ids_statement;
+
 // The published variants of several media in one query, ordered by media_id, width, name, format. ids is
 // db_array_of_uuids text.
 extern const struct db_statement catalog_variants_statement;
 
-// Decode row `row` of a find, list or of-items result / of a variants result. The rows must come from those statements.
+// Decode row `row` of a find, list, of-items or of-ids result / of a variants result. The rows must come from those
+// statements.
 void catalog_media_read(const struct db_result *result, size_t row, struct media_row *ret_media);
 void catalog_variant_read(const struct db_result *result, size_t row, struct variant_row *ret_variant);
 

@@ -38,6 +38,16 @@ static void write_reason(struct json_write *json, const struct media_row *media)
 	json_write_object_end(json);
 }
 
+static void write_placeholders(struct json_write *json, const struct media_row *media)
+{
+	char thumbhash[BASE64_TEXT_SIZE(32)];
+	bool has_thumbhash = media->thumbhash != NULL && media->thumbhash_length <= 32;
+	if (has_thumbhash)
+		encode_base64(media->thumbhash, media->thumbhash_length, thumbhash);
+	json_write_text(json, "thumbhash", has_thumbhash ? thumbhash : NULL);
+	json_write_text(json, "blurhash", media->blurhash);
+}
+
 static void write_hashes(struct json_write *json, const struct media_row *media)
 {
 	char hex[2 * 32 + 1];
@@ -45,12 +55,7 @@ static void write_hashes(struct json_write *json, const struct media_row *media)
 	if (sha256 != NULL)
 		encode_hex(sha256, 32, hex);
 	json_write_text(json, "sha256", sha256 == NULL ? NULL : hex);
-	char thumbhash[BASE64_TEXT_SIZE(32)];
-	bool has_thumbhash = media->thumbhash != NULL && media->thumbhash_length <= 32;
-	if (has_thumbhash)
-		encode_base64(media->thumbhash, media->thumbhash_length, thumbhash);
-	json_write_text(json, "thumbhash", has_thumbhash ? thumbhash : NULL);
-	json_write_text(json, "blurhash", media->blurhash);
+	write_placeholders(json, media);
 }
 
 void catalog_media_write(struct json_write *json, const struct media_row *media)
@@ -79,4 +84,17 @@ void catalog_media_write(struct json_write *json, const struct media_row *media)
 	write_time(json, "preview_at", media->preview_at);
 	write_time(json, "ready_at", media->ready_at);
 	write_time(json, "updated_at", media->updated_at);
+}
+
+void catalog_media_write_shared(struct json_write *json, const struct media_row *media)
+{
+	write_uuid(json, "id", &media->id);
+	json_write_text(json, "state", media_state_name(media->state));
+	json_write_int(json, "position", media->position);
+	json_write_text(json, "content_type", media->content_type == NULL ? media->declared_type : media->content_type);
+	json_write_text(json, "kind", media_kind_name(media->kind));
+	write_placeholders(json, media);
+	write_size(json, "width", media->width);
+	write_size(json, "height", media->height);
+	json_write_text(json, "alt", media->alt);
 }

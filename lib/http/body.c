@@ -209,13 +209,15 @@ bool body_finish(struct body *body)
 	struct body_report *report = body->report;
 	for (const struct body *object = report->objects; object != NULL; object = object->next)
 		find_unknown(object);
+	// The report goes with the request, which the answer gives up.
+	bool is_good = !report->has_unknown && !report->has_wrong;
 	if (report->has_unknown)
 		http_respond_problem_fields(report->request, 400, "unknown-field",
 		                            "The body has fields that are not known here.", report->errors,
 		                            report->error_count);
-	else if (report->has_wrong)
+	else if (!is_good)
 		http_respond_problem_fields(report->request, 422, "invalid-field",
 		                            "Some fields of the body are missing or wrong.", report->errors,
 		                            report->error_count);
-	return !report->has_unknown && !report->has_wrong;
+	return is_good;
 }

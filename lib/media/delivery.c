@@ -115,6 +115,50 @@ static bool take_parameter(struct slice *query, const char *name, struct slice *
 	return true;
 }
 
+// The values of base64url's letters from '-' to 'z'; NO_LETTER between them. What is looked up is the client's own
+// text, so the time it takes tells nothing (libsodium's decoder hides it, at ten times the cost).
+#define NO_LETTER 64
+static const uint8_t letter_values['z' - '-' + 1] = {
+	62, 64, 64, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64, 64, 0,  1,  2,  3,  4,  5,
+	6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 63, 64,
+	26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51,
+};
+
+static unsigned letter_value(char letter)
+{
+	unsigned index = (unsigned)(unsigned char)letter - '-';
+	return index < sizeof(letter_values) ? letter_values[index] : NO_LETTER;
+}
+
+// Four letters' 24 bits; NO_LETTER << 24 or more when one of them is none.
+static unsigned letters_value(const char *letters)
+{
+	unsigned a = letter_value(letters[0]), b = letter_value(letters[1]);
+	unsigned c = letter_value(letters[2]), d = letter_value(letters[3]);
+	return a << 18 | b << 12 | c << 6 | d | ((a | b | c | d) & NO_LETTER) << 24;
+}
+
+// A signature's bytes; false unless the text is the one text of some 32 bytes (unused bits are zero).
+static bool parse_signature(struct slice text, uint8_t ret_mac[SHA256_SIZE])
+{
+	if (text.length != SIGNATURE_LENGTH)
+		return false;
+	// The last three letters hold 18 bits, of which two are unused; 'A' stands for six zeros.
+	const char last[4] = { text.data[40], text.data[41], text.data[42], 'A' };
+	unsigned wrong = 0;
+	for (size_t i = 0; i < 10; i++) {
+		unsigned bits = letters_value(text.data + 4 * i);
+		wrong |= bits;
+		ret_mac[3 * i] = (uint8_t)(bits >> 16);
+		ret_mac[3 * i + 1] = (uint8_t)(bits >> 8);
+		ret_mac[3 * i + 2] = (uint8_t)bits;
+	}
+	unsigned bits = letters_value(last);
+	ret_mac[30] = (uint8_t)(bits >> 16);
+	ret_mac[31] = (uint8_t)(bits >> 8);
+	return ((wrong | bits) >> 24) == 0 && (bits & 0xff) == 0;
+}
+
 static bool parse_expiry(struct slice text, int64_t *ret_expiry)
 {
 	if (text.length < 1 || text.length > EXPIRY_DIGITS_MAX || (text.data[0] == '0' && text.length > 1))
@@ -184,15 +228,13 @@ enum delivery_verdict delivery_verify(const struct delivery_keys *keys, const ch
 	struct slice rest = { query, query_length };
 	struct slice expiry, id, signature, formats = { NULL, 0 };
 	uint8_t claimed[SHA256_SIZE];
-	size_t claimed_length;
 
 	if (query == NULL || !parse_path(path, path_length, &grant))
 		return DELIVERY_MALFORMED;
 	if (!take_parameter(&rest, "e=", &expiry) || !parse_expiry(expiry, &grant.expiry) ||
 	    !take_parameter(&rest, "&k=", &id) || !key_id_is_valid(id) || !take_parameter(&rest, "&s=", &signature))
 		return DELIVERY_MALFORMED;
-	if (signature.length != SIGNATURE_LENGTH ||
-	    !decode_base64url(signature.data, signature.length, claimed, sizeof(claimed), &claimed_length))
+	if (!parse_signature(signature, claimed))
 		return DELIVERY_MALFORMED;
 	if (grant.format == FORMAT_NONE) {
 		if (!take_parameter(&rest, "&f=", &formats))

@@ -52,18 +52,31 @@ void object_key_format_prefix(const struct uuid *media_id, char ret_prefix[OBJEC
 	ret_prefix[UUID_TEXT_SIZE] = '\0';
 }
 
-// The id in front of the first '/', in canonical lower case only; returns what follows the '/', or NULL.
+// A lower-case hex digit's value; above 15 for anything else.
+static unsigned hex_value(char character)
+{
+	unsigned digit = (unsigned)(unsigned char)character - '0', letter = (unsigned)(unsigned char)character - 'a';
+	return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
+}
+
+// The id in front of the first '/', in canonical lower case only; returns what follows the '/', or NULL. (Not
+// uuid_parse: this stands in the path of every delivered picture, and takes a quarter of its time.)
 static const char *parse_media_id(const char *key, const char *end, struct uuid *ret_media_id)
 {
 	if (end - key < UUID_TEXT_SIZE || key[UUID_TEXT_LENGTH] != '/')
 		return NULL;
-	char text[UUID_TEXT_SIZE];
-	memcpy(text, key, UUID_TEXT_LENGTH);
-	text[UUID_TEXT_LENGTH] = '\0';
-	if (memchr(text, '\0', UUID_TEXT_LENGTH) != NULL || strpbrk(text, "ABCDEF") != NULL ||
-	    !uuid_parse(text, ret_media_id))
+	if (key[8] != '-' || key[13] != '-' || key[18] != '-' || key[23] != '-')
 		return NULL;
-	return key + UUID_TEXT_SIZE;
+	unsigned wrong = 0;
+	const char *at = key;
+	for (size_t i = 0; i < sizeof(ret_media_id->bytes); i++) {
+		at += *at == '-';
+		unsigned high = hex_value(at[0]), low = hex_value(at[1]);
+		wrong |= high | low;
+		ret_media_id->bytes[i] = (uint8_t)(high << 4 | low);
+		at += 2;
+	}
+	return wrong > 15 ? NULL : key + UUID_TEXT_SIZE;
 }
 
 // 1 to GENERATION_MAX without leading zeros in front of a '/'; returns what follows the '/', or NULL.

@@ -1,6 +1,7 @@
 // What ingest leans on goes away and comes back, and ingest itself is killed: uploads are taken or refused honestly,
 // and nothing that was acknowledged is lost.
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #define TEXT "This is text, whatever it is called.\n"
 #define READY_MS 60000
+#define HANGING 12
 #define CLIENTS 6
 #define UPLOADS_EACH 4
 #define KILLS 4
@@ -172,8 +174,8 @@ static void remove_tree(const char *path)
 static void nats_may_lose_everything(void **state)
 {
 	(void)state;
-	char photo_id[37], text_id[37], folder[4096];
-	const char *config = getenv("SAFELIGHT_CONFIG");
+	char photo_id[37], text_id[37];
+	char *folder = test_stack_path("data/nats");
 	test_stack_restart_with("ingest", QUICK);
 	test_upload_whole(&account, &TEXT_FILE, text_id);
 	test_stack_run("kill", "transcoder");
@@ -181,8 +183,8 @@ static void nats_may_lose_everything(void **state)
 	await_outbox();
 	// The job's ring and all events are in the bus, acknowledged. Now they are nowhere.
 	test_stack_run("kill", "nats");
-	(void)snprintf(folder, sizeof folder, "%.*s/data/nats", (int)(strrchr(config, '/') - config), config);
 	remove_tree(folder);
+	free(folder);
 	test_stack_run("restart", "nats");
 	test_stack_run("restart", "transcoder");
 	json_decref(test_media_await(&account, photo_id, "ready", READY_MS));
@@ -267,7 +269,8 @@ static void the_store_may_be_away(void **state)
 	char header[32];
 	test_upload_request(&account, &photo_file, &upload);
 	test_stack_run("kill", "radosgw");
-	assert_int_equal(test_upload_put(&upload, photo, photo_length), 0);
+	unsigned status = test_upload_put(&upload, photo, photo_length);
+	assert_true(status == 0 || status >= 500);
 	test_upload_confirm(&account, upload.upload_id, &reply);
 	test_assert_status(&reply, 503);
 	test_reply_header(&reply, "Retry-After", header, sizeof header);
@@ -279,6 +282,75 @@ static void the_store_may_be_away(void **state)
 	test_assert_status(&reply, 202);
 	test_reply_done(&reply);
 	json_decref(test_media_await(&account, upload.media_id, "ready", READY_MS));
+	test_upload_done(&upload);
+}
+
+static void signal_store(int number)
+{
+	char *path = test_stack_path("pids/radosgw.pid");
+	size_t length;
+	char *pid = test_file_read(path, &length);
+	assert_int_equal(kill((pid_t)strtol(pid, NULL, 10), number), 0);
+	free(pid);
+	free(path);
+}
+
+// A store that was stopped for long has lost its watches, and starts best anew.
+static int wake_store(void **state)
+{
+	signal_store(SIGCONT);
+	test_stack_run("restart", "radosgw");
+	return restore(state);
+}
+
+struct completer {
+	pthread_t thread;
+	const char *upload_id;
+	unsigned status;
+};
+
+static void *complete(void *argument)
+{
+	struct completer *completer = argument;
+	struct test_reply reply;
+	test_upload_confirm(&account, completer->upload_id, &reply);
+	completer->status = reply.status;
+	test_reply_done(&reply);
+	return NULL;
+}
+
+// More clients wait for the store than ingest has threads for them; who begins an upload does not wait with them.
+static void a_store_that_hangs_stops_nobody_else(void **state)
+{
+	(void)state;
+	struct completer completers[HANGING] = { 0 };
+	struct test_upload upload;
+	struct test_reply reply;
+	test_upload_request(&account, &TEXT_FILE, &upload);
+	signal_store(SIGSTOP);
+	for (size_t i = 0; i < HANGING; i++) {
+		completers[i].upload_id = upload.upload_id;
+		assert_int_equal(pthread_create(&completers[i].thread, NULL, complete, &completers[i]), 0);
+	}
+	clock_sleep_ms(500);
+	for (int i = 0; i < 5; i++) {
+		int64_t began_us = clock_monotonic_us();
+		begin(&reply);
+		test_assert_status(&reply, 201);
+		test_reply_done(&reply);
+		assert_true(clock_monotonic_us() - began_us < 2000000);
+	}
+	// Nobody waits for ever, and the answer is honest.
+	for (size_t i = 0; i < HANGING; i++) {
+		assert_int_equal(pthread_join(completers[i].thread, NULL), 0);
+		assert_int_equal(completers[i].status, 503);
+	}
+	signal_store(SIGCONT);
+	test_wait(is_ready, NULL, READY_MS, "ingest is ready");
+	assert_int_equal(test_upload_put(&upload, TEXT, sizeof TEXT - 1), 200);
+	test_upload_confirm(&account, upload.upload_id, &reply);
+	test_assert_status(&reply, 202);
+	test_reply_done(&reply);
 	test_upload_done(&upload);
 }
 
@@ -417,6 +489,7 @@ int main(void)
 		cmocka_unit_test_teardown(starts_before_what_it_leans_on, restore),
 		cmocka_unit_test_teardown(postgres_may_restart, restore),
 		cmocka_unit_test_teardown(the_store_may_be_away, restore),
+		cmocka_unit_test_teardown(a_store_that_hangs_stops_nobody_else, wake_store),
 		cmocka_unit_test_teardown(ingest_may_be_killed, restore),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

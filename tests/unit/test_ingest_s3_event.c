@@ -27,7 +27,7 @@ static enum rc parse(const char *json, struct s3_events *ret_events)
 
 static const struct s3_event *parse_one(const char *json)
 {
-	struct s3_events events;
+	struct s3_events events = { 0 };
 	assert_int_equal(parse(json, &events), RC_OK);
 	assert_int_equal(events.count, 1);
 	return &events.items[0];

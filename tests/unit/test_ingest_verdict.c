@@ -28,7 +28,7 @@ static const char JSON[] = "{\"a\": 1}";
 static const char ONE[] = "x";
 
 // A byte string and its length without the closing NUL.
-#define BYTES(name) name, sizeof name - 1
+#define BYTES(name) (name), sizeof(name) - 1
 
 static void sniffs(const char *data, size_t length, char type[SNIFF_TYPE_SIZE])
 {

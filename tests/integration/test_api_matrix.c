@@ -1,0 +1,294 @@
+// Who may do what: every route of metadata-api and ingest, called by nobody, by somebody else, by an administrator and
+// by the owner. The routes are read from the sources, so one that is missing here fails the test.
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/integration/support/account.h"
+#include "tests/integration/support/http.h"
+#include "tests/integration/support/stack.h"
+#include "tests/integration/support/upload.h"
+#include "tests/unit/cmocka_all.h"
+
+#define ROUTES_MAX 200
+
+// What {id} stands for: a thing of the owner's.
+enum object { NOTHING, ITEM, MEDIA, UPLOAD, SESSION, DEVICE, OBJECT_COUNT };
+
+struct row {
+	const char *method;
+	const char *path; // as the source has it
+	enum object object;
+	const char *query; // NULL: none
+	const char *json;  // NULL: none
+	unsigned nobody;
+	unsigned other;
+	unsigned admin;
+	unsigned owner;
+};
+
+// In order: what takes a thing away stands behind what needs it.
+static const struct row ROWS[] = {
+	{ "POST", "/v1/auth/signup", NOTHING, NULL, "{}", 422, 422, 422, 422 },
+	{ "POST", "/v1/auth/login", NOTHING, NULL, "{}", 422, 422, 422, 422 },
+	{ "POST", "/v1/auth/refresh", NOTHING, NULL, "{\"refresh_token\":\"x\"}", 401, 401, 401, 401 },
+	{ "POST", "/v1/auth/logout", NOTHING, NULL, "{\"refresh_token\":\"x\"}", 204, 204, 204, 204 },
+	{ "POST", "/v1/auth/external", NOTHING, NULL, "{\"token\":\"x\"}", 404, 404, 404, 404 },
+	{ "POST", "/v1/auth/email", NOTHING, NULL, "{\"email\":\"a@b.example\",\"password\":\"wrong\"}", 401, 403, 403,
+	  403 },
+	{ "POST", "/v1/auth/password", NOTHING, NULL, "{\"old_password\":\"wrong\",\"new_password\":\"long enough\"}",
+	  401, 403, 403, 403 },
+	{ "GET", "/v1/auth/sessions", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "DELETE", "/v1/auth/sessions/{id}", SESSION, NULL, NULL, 401, 404, 404, 204 },
+	{ "GET", "/v1/me", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "PATCH", "/v1/me", NOTHING, NULL, "{\"name\":\"x\"}", 401, 200, 200, 200 },
+	{ "DELETE", "/v1/me", NOTHING, NULL, "{\"password\":\"wrong\"}", 401, 403, 403, 403 },
+	{ "GET", "/v1/me/usage", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "GET", "/v1/me/export", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "GET", "/v1/devices", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "POST", "/v1/devices", NOTHING, NULL, "{\"platform\":\"fcm\",\"token\":\"of the matrix\"}", 401, 201, 201,
+	  201 },
+	{ "DELETE", "/v1/devices/{id}", DEVICE, NULL, NULL, 401, 404, 404, 204 },
+	{ "GET", "/v1/audit", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "GET", "/v1/audit", NOTHING, "?scope=all&limit=1", NULL, 401, 403, 200, 403 },
+	{ "GET", "/v1/search", NOTHING, "?q=tide", NULL, 401, 200, 200, 200 },
+	{ "GET", "/v1/changes", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "POST", "/v1/items", NOTHING, NULL, "{\"title\":\"x\"}", 401, 201, 201, 201 },
+	{ "GET", "/v1/items", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "GET", "/v1/items/{id}", ITEM, NULL, NULL, 401, 404, 404, 200 },
+	{ "PATCH", "/v1/items/{id}", ITEM, NULL, "{\"title\":\"y\"}", 401, 404, 404, 200 },
+	{ "POST", "/v1/items/{id}/shares", ITEM, NULL, "{}", 401, 404, 404, 201 },
+	{ "GET", "/v1/items/{id}/shares", ITEM, NULL, NULL, 401, 404, 404, 200 },
+	{ "GET", "/v1/shared/{token}", NOTHING, NULL, NULL, 200, 200, 200, 200 },
+	{ "POST", "/v1/shared/{token}", NOTHING, NULL, "{\"password\":\"x\"}", 200, 200, 200, 200 },
+	{ "DELETE", "/v1/items/{id}/shares/{share}", ITEM, NULL, NULL, 401, 404, 404, 204 },
+	{ "DELETE", "/v1/items/{id}/shares", ITEM, NULL, NULL, 401, 404, 404, 204 },
+	{ "GET", "/v1/media", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "GET", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 200 },
+	{ "PATCH", "/v1/media/{id}", MEDIA, NULL, "{\"alt\":\"x\"}", 401, 404, 404, 200 },
+	{ "DELETE", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 204 },
+	{ "DELETE", "/v1/items/{id}", ITEM, NULL, NULL, 401, 404, 404, 204 },
+	{ "POST", "/v1/uploads", NOTHING, NULL, "{\"filename\":\"a.txt\",\"content_type\":\"text/plain\",\"size\":3}",
+	  401, 201, 201, 201 },
+	{ "GET", "/v1/uploads/{id}", UPLOAD, NULL, NULL, 401, 404, 404, 200 },
+	{ "POST", "/v1/uploads/{id}/complete", UPLOAD, NULL, "{}", 401, 404, 404, 409 },
+	{ "DELETE", "/v1/uploads/{id}", UPLOAD, NULL, NULL, 401, 404, 404, 204 },
+	{ "POST", "/hooks/s3", NOTHING, NULL, "{}", 401, 401, 401, 401 },
+};
+#define ROW_COUNT (sizeof ROWS / sizeof ROWS[0])
+
+// ---- the routes that there are ------------------------------------------------------------------------------------
+
+struct found {
+	char method[8];
+	char path[80];
+	char auth[16];
+};
+
+static struct found routes[ROUTES_MAX];
+static size_t route_count;
+
+// The text between the first `before` behind `at` and the next `after`.
+static void cut(const char *at, const char *before, char after, char *ret_text, size_t size)
+{
+	const char *begin = strstr(at, before);
+	assert_non_null(begin);
+	begin += strlen(before);
+	const char *end = strchr(begin, after);
+	assert_non_null(end);
+	assert_in_range(end - begin, 1, size - 1);
+	(void)snprintf(ret_text, size, "%.*s", (int)(end - begin), begin);
+}
+
+static void read_routes(const char *pattern)
+{
+	glob_t files;
+	assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		size_t length;
+		char *text = test_file_read(files.gl_pathv[i], &length);
+		for (const char *at = text; (at = strstr(at, "\nconst struct route route_")) != NULL; at++) {
+			assert_true(route_count < ROUTES_MAX);
+			struct found *route = &routes[route_count++];
+			cut(at, ".method = \"", '"', route->method, sizeof route->method);
+			cut(at, ".path = \"", '"', route->path, sizeof route->path);
+			cut(at, ".auth = ROUTE_", ',', route->auth, sizeof route->auth);
+		}
+		free(text);
+	}
+	globfree(&files);
+}
+
+static bool is_of(const struct row *row, const struct found *route)
+{
+	return strcmp(row->method, route->method) == 0 && strcmp(row->path, route->path) == 0;
+}
+
+static const struct found *find_route(const struct row *row)
+{
+	for (size_t i = 0; i < route_count; i++)
+		if (is_of(row, &routes[i]))
+			return &routes[i];
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	if (test_stack_setup(state) != 0)
+		return -1;
+	read_routes("metadata-api/*.c");
+	read_routes("ingest/*.c");
+	return 0;
+}
+
+static void every_route_is_in_the_table_and_no_other(void **state)
+{
+	(void)state;
+	assert_in_range(route_count, 20, ROUTES_MAX);
+	for (size_t i = 0; i < route_count; i++) {
+		bool is_known = false;
+		for (size_t row = 0; row < ROW_COUNT && !is_known; row++)
+			is_known = is_of(&ROWS[row], &routes[i]);
+		if (!is_known)
+			fail_msg("who may call %s %s? Say it in ROWS.", routes[i].method, routes[i].path);
+	}
+	for (size_t row = 0; row < ROW_COUNT; row++)
+		if (find_route(&ROWS[row]) == NULL)
+			fail_msg("there is no route %s %s", ROWS[row].method, ROWS[row].path);
+}
+
+// ---- the calls ----------------------------------------------------------------------------------------------------
+
+static struct test_account owner, other, admin;
+static char ids[OBJECT_COUNT][37], share_id[37], share_token[128];
+
+static void make(const char *path, const char *json, char ret_id[37], char *ret_token)
+{
+	struct test_reply reply;
+	test_http_json("POST", path, owner.access_token, json, &reply);
+	test_assert_status(&reply, 201);
+	(void)snprintf(ret_id, 37, "%s", test_json_text(reply.json, "id"));
+	if (ret_token != NULL)
+		(void)snprintf(ret_token, sizeof share_token, "%s", test_json_text(reply.json, "token"));
+	test_reply_done(&reply);
+}
+
+static void log_in_again(struct test_account *account)
+{
+	struct test_reply reply;
+	char json[256];
+	(void)snprintf(json, sizeof json, "{\"email\":\"%s\",\"password\":\"%s\"}", account->email, account->password);
+	test_http_json("POST", "/v1/auth/login", NULL, json, &reply);
+	test_assert_status(&reply, 200);
+	free(account->access_token);
+	account->access_token = strdup(test_json_text(reply.json, "access_token"));
+	test_reply_done(&reply);
+}
+
+static void make_things(void)
+{
+	static const char TEXT[] = "Nothing to see here.\n";
+	const struct test_file file = { "note.txt", "text/plain", TEXT, sizeof TEXT - 1 };
+	struct test_upload upload;
+	char path[80];
+	test_account_new(&owner);
+	test_account_new(&other);
+	test_account_new(&admin);
+	(void)test_sql_int("UPDATE users SET is_admin = true WHERE id = $1::uuid", admin.user_id, NULL);
+	log_in_again(&admin);
+	char *session = test_sql_text("SELECT id FROM sessions WHERE user_id = $1::uuid", owner.user_id, NULL);
+	(void)snprintf(ids[SESSION], sizeof ids[SESSION], "%s", session);
+	free(session);
+	log_in_again(&owner);
+	make("/v1/items", "{\"title\":\"tide\"}", ids[ITEM], NULL);
+	make("/v1/devices", "{\"platform\":\"fcm\",\"token\":\"of the owner of the matrix\"}", ids[DEVICE], NULL);
+	(void)snprintf(path, sizeof path, "/v1/items/%s/shares", ids[ITEM]);
+	make(path, "{}", share_id, share_token);
+	test_upload_whole(&owner, &file, ids[MEDIA]);
+	test_upload_request(&owner, &file, &upload);
+	(void)snprintf(ids[UPLOAD], sizeof ids[UPLOAD], "%s", upload.upload_id);
+	test_upload_done(&upload);
+}
+
+// The row's path with what its names in braces stand for.
+static void write_url(const struct row *row, char *ret_url, size_t size)
+{
+	size_t length = 0;
+	for (const char *at = row->path; *at != '\0';) {
+		const char *value = NULL;
+		if (strncmp(at, "{id}", 4) == 0)
+			value = ids[row->object];
+		else if (strncmp(at, "{share}", 7) == 0)
+			value = share_id;
+		else if (strncmp(at, "{token}", 7) == 0)
+			value = share_token;
+		assert_true(length + 130 < size);
+		if (value == NULL) {
+			ret_url[length++] = *at++;
+			continue;
+		}
+		assert_true(*value != '\0');
+		length += (size_t)snprintf(ret_url + length, size - length, "%s", value);
+		at = strchr(at, '}') + 1;
+	}
+	(void)snprintf(ret_url + length, size - length, "%s", row->query == NULL ? "" : row->query);
+}
+
+static unsigned wrong; // answers so far
+
+static void expect(const struct row *row, const char *who, const char *token, unsigned status)
+{
+	char url[512];
+	struct test_reply reply;
+	write_url(row, url, sizeof url);
+	test_http_json(row->method, url, token, row->json, &reply);
+	if (reply.status != status) {
+		print_error("%s %s by %s: %u, not %u\n", row->method, url, who, reply.status, status);
+		wrong++;
+	}
+	// Nothing of these may be kept by a cache, and every answer can be asked about.
+	char id[80], kept[80];
+	test_reply_header(&reply, "X-Request-Id", id, sizeof id);
+	test_reply_header(&reply, "Cache-Control", kept, sizeof kept);
+	if (id[0] == '\0' || (strstr(kept, "no-store") == NULL && strstr(row->path, "/shared/") == NULL)) {
+		print_error("%s %s by %s: request id \"%s\", cache control \"%s\"\n", row->method, url, who, id, kept);
+		wrong++;
+	}
+	test_reply_done(&reply);
+}
+
+static void everybody_gets_what_is_theirs(void **state)
+{
+	(void)state;
+	make_things();
+	wrong = 0;
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const struct row *row = &ROWS[i];
+		const struct found *route = find_route(row);
+		assert_non_null(route);
+		bool is_public = strcmp(route->auth, "PUBLIC") == 0;
+		assert_true(is_public || row->nobody == 401);
+		expect(row, "nobody", NULL, row->nobody);
+		// Other kinds of tokens are no access tokens; public routes do not look at them.
+		expect(row, "a refresh token", other.refresh_token, row->nobody);
+		expect(row, "a share's token", share_token, row->nobody);
+		expect(row, "somebody else", other.access_token, row->other);
+		expect(row, "an administrator", admin.access_token, row->admin);
+		expect(row, "the owner", owner.access_token, row->owner);
+	}
+	assert_int_equal(wrong, 0);
+	(void)test_sql_int("UPDATE users SET is_admin = false WHERE id = $1::uuid", admin.user_id, NULL);
+	test_account_done(&owner);
+	test_account_done(&other);
+	test_account_done(&admin);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_route_is_in_the_table_and_no_other),
+		cmocka_unit_test(everybody_gets_what_is_theirs),
+	};
+	return cmocka_run_group_tests(tests, setup, test_stack_teardown);
+}
