@@ -81,8 +81,8 @@ static int refuse_command(int count, char **arguments)
 	bool is_group = false;
 	if (count > 0) {
 		size_t length = strlen(arguments[0]);
-		(void)fprintf(stderr, "safelightctl: there is no command '%s%s%s'\n", arguments[0], count > 1 ? " " : "",
-		              count > 1 ? arguments[1] : "");
+		(void)fprintf(stderr, "safelightctl: there is no command '%s%s%s'\n", arguments[0],
+		              count > 1 ? " " : "", count > 1 ? arguments[1] : "");
 		for (size_t i = 0; i < COMMAND_COUNT; i++) {
 			if (strncmp(COMMANDS[i]->name, arguments[0], length) != 0 || COMMANDS[i]->name[length] != ' ')
 				continue;

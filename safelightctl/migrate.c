@@ -19,10 +19,9 @@ struct migrating {
 static void on_applied(void *context, const struct db_migration_report *migration)
 {
 	struct migrating *migrating = context;
-	(void)json_array_append_new(migrating->applied,
-	                            json_pack("{s:i, s:s, s:I}", "version", (int)migration->version, "name",
-	                                      migration->name, "milliseconds",
-	                                      (json_int_t)(migration->microseconds / 1000)));
+	(void)json_array_append_new(migrating->applied, json_pack("{s:i, s:s, s:I}", "version", (int)migration->version,
+	                                                          "name", migration->name, "milliseconds",
+	                                                          (json_int_t)(migration->microseconds / 1000)));
 	if (!migrating->json)
 		(void)printf("applied %04u %s (%lld ms)\n", migration->version, migration->name,
 		             (long long)(migration->microseconds / 1000));

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "bus/bus.h"
 #include "bus/kv.h"
-#include "bus/streams.h"
 #include "safelightctl/command.h"
 #include "safelightctl/pools.h"
 #include "safelightctl/reach.h"
@@ -29,7 +28,7 @@ static enum rc read_history(const struct call *call, struct bus *bus, struct bus
                             struct err *err)
 {
 	enum rc rc = pools_check_name(call, bus, call->arguments[0], err);
-	return rc == RC_OK ? bus_kv_history(bus, BUS_BUCKET_POOLS, call->arguments[0], ret_entries, err) : rc;
+	return rc == RC_OK ? pools_read_history(bus, call->arguments[0], ret_entries, err) : rc;
 }
 
 static void print_value(const json_t *value)

@@ -2,14 +2,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/settings.h"
 #include "bus/kv.h"
 #include "bus/streams.h"
 #include "safelightctl/command.h"
 #include "safelightctl/pools.h"
 #include "safelightctl/report.h"
+
+#define POOLS_TRIES 4
 
 const struct pool_range POOL_RANGES[] = {
 #define RANGE_INT(key, least, most) { #key, least, most },
@@ -110,9 +112,11 @@ static void add_shown(json_t *pools, const json_t *heartbeat, const json_t *show
 	(void)json_object_set_new(one, "time", json_string(report_text(heartbeat, "time")));
 	(void)json_object_set_new(one, "age_ms", json_integer(age_ms));
 	(void)json_object_set_new(one, "late", json_boolean(is_late));
-	(void)json_array_append_new(json_object_get(pool, "transcoders"), one);
-	if (is_late)
+	if (is_late) {
+		(void)json_array_append_new(json_object_get(pool, "transcoders"), one);
 		return;
+	}
+	(void)json_array_insert_new(json_object_get(pool, "transcoders"), 0, one);
 	for (size_t i = 0; i < sizeof SUMS / sizeof SUMS[0]; i++)
 		add_number(pool, SUMS[i], shown);
 	if (!works_by(json_object_get(pool, "setting"), shown))
@@ -135,13 +139,30 @@ static void done_entries(struct bus_kv_entries *entries)
 	bus_kv_entries_done(entries);
 }
 
+// A listing may wait in vain for an entry that was replaced while it was under way: it is then asked for anew.
+static enum rc list_bucket(struct bus *bus, const char *bucket, struct bus_kv_entries *ret_entries, struct err *err)
+{
+	enum rc rc = RC_TIMEOUT;
+	for (int i = 0; i < POOLS_TRIES && rc == RC_TIMEOUT; i++)
+		rc = bus_kv_list(bus, bucket, ret_entries, err);
+	return rc;
+}
+
+enum rc pools_read_history(struct bus *bus, const char *name, struct bus_kv_entries *ret_entries, struct err *err)
+{
+	enum rc rc = RC_TIMEOUT;
+	for (int i = 0; i < POOLS_TRIES && rc == RC_TIMEOUT; i++)
+		rc = bus_kv_history(bus, BUS_BUCKET_POOLS, name, ret_entries, err);
+	return rc;
+}
+
 enum rc pools_read(const struct call *call, struct bus *bus, json_t **ret_pools, struct err *err)
 {
 	CLEANUP(done_entries) struct bus_kv_entries live = { 0 };
 	CLEANUP(done_entries) struct bus_kv_entries heartbeats = { 0 };
-	enum rc rc = bus_kv_list(bus, BUS_BUCKET_POOLS, &live, err);
+	enum rc rc = list_bucket(bus, BUS_BUCKET_POOLS, &live, err);
 	if (rc == RC_OK)
-		rc = bus_kv_list(bus, BUS_BUCKET_WORKERS, &heartbeats, err);
+		rc = list_bucket(bus, BUS_BUCKET_WORKERS, &heartbeats, err);
 	if (rc == RC_NOT_FOUND)
 		return err_set(err, RC_NOT_FOUND, "NATS has no buckets of ours yet: start a service once");
 	if (rc != RC_OK)

@@ -28,6 +28,10 @@ static enum rc put_value(struct bus *bus, const char *name, const json_t *value,
 		               "somebody else has changed pool %s meanwhile and nothing was set: look at `pool show "
 		               "%s` and try again",
 		               name, name);
+	if (rc == RC_TIMEOUT || rc == RC_UNKNOWN)
+		return err_set(err, rc,
+		               "NATS did not answer, so whether pool %s was set is unknown: look at `pool show %s`",
+		               name, name);
 	return rc;
 }
 

@@ -9,11 +9,12 @@
 #include "base/error.h"
 
 struct bus;
+struct bus_kv_entries;
 struct bus_kv_entry;
 struct call;
 
-// A heartbeat comes every 10 s; one that is older than this is of a transcoder that is gone or stuck.
-#define POOLS_LATE_MS 15000
+// A heartbeat comes every 3 s; one that is older than this is of a transcoder that is gone or stuck.
+#define POOLS_LATE_MS 7000
 
 struct pool_range {
 	const char *name; // of the setting
@@ -31,6 +32,10 @@ enum rc pools_read(const struct call *call, struct bus *bus, json_t **ret_pools,
 // One of them. RC_NOT_FOUND: the text names those that there are.
 enum rc pools_read_one(const struct call *call, struct bus *bus, const char *name, json_t **ret_pool,
                        struct err *err) MUST_CHECK;
+
+// What is kept of a pool's live settings, oldest first. The caller ends it with bus_kv_entries_done.
+enum rc pools_read_history(struct bus *bus, const char *name, struct bus_kv_entries *ret_entries,
+                           struct err *err) MUST_CHECK;
 
 // RC_NOT_FOUND when there is no pool of that name.
 enum rc pools_check_name(const struct call *call, struct bus *bus, const char *name, struct err *err) MUST_CHECK;

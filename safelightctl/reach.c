@@ -84,7 +84,9 @@ enum rc reach_bus(const struct call *call, struct bus **ret_bus, struct err *err
 	const struct bus_options options = { .servers = settings->bus_url,
 		                             .token = settings->bus_token,
 		                             .name = "safelightctl",
-		                             .timeout_ms = settings->bus_timeout_ms };
+		                             .timeout_ms = settings->bus_timeout_ms < REACH_BUS_MS
+		                                                   ? settings->bus_timeout_ms
+		                                                   : REACH_BUS_MS };
 	struct bus *bus = NULL;
 	enum rc rc = bus_open(&options, &bus, err);
 	if (rc != RC_OK)

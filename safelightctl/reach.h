@@ -18,6 +18,9 @@ struct http_client;
 // Longest that one statement of an operator may take (a look at a table of millions of rows), in milliseconds.
 #define REACH_STATEMENT_MS 15000
 
+// Longest that one call to NATS may take, in milliseconds: a person waits, and reads are repeated.
+#define REACH_BUS_MS 1500
+
 // What the database commands read of the secrets, what the bus commands read.
 #define SECRETS_DATABASE "admin.database_password"
 #define SECRETS_BUS "bus.token"

@@ -131,8 +131,8 @@ static enum rc init_events(struct store *store, const struct settings *settings,
 static void show(const struct call *call)
 {
 	const struct settings *settings = call->settings;
-	json_t *document = json_pack("{s:[s, s]}", "buckets", settings->store_originals_bucket,
-	                             settings->store_media_bucket);
+	json_t *document =
+	        json_pack("{s:[s, s]}", "buckets", settings->store_originals_bucket, settings->store_media_bucket);
 	if (call->json)
 		report_json(document);
 	else

@@ -1,0 +1,119 @@
+// safelightctl media trace: the whole life of a media in order, each step with the time since its beginning and since
+// the step before.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "db/pool.h"
+#include "safelightctl/command.h"
+#include "safelightctl/reach.h"
+#include "safelightctl/report.h"
+
+// Every table that knows a time of this media. Steps of one transaction have one time: place is their order. A message
+// was sent when its outbox row says so; those rows go with time.
+static const struct db_statement trace_statement = {
+	.name = "ctl_media_trace",
+	.sql = "WITH m AS (SELECT * FROM media WHERE id = $1), "
+	       "o AS MATERIALIZED (SELECT o.* FROM outbox o, m WHERE o.created_at >= m.created_at "
+	       "    AND o.payload::text LIKE '%' || m.id || '%'), "
+	       "steps (place, at, what, detail) AS ("
+	       "SELECT 1, created_at, 'begun', filename || ', ' || size || ' bytes' FROM m UNION ALL "
+	       "SELECT 2, u.completed_at, 'upload completed', u.method FROM uploads u JOIN m ON u.media_id = m.id UNION ALL "
+	       "SELECT 2, u.aborted_at, 'upload aborted', u.method FROM uploads u JOIN m ON u.media_id = m.id UNION ALL "
+	       "SELECT 3, d.redriven_at, 'redriven', d.pool FROM dead_letters d JOIN m ON d.media_id = m.id UNION ALL "
+	       "SELECT 3, d.dropped_at, 'dead letter dropped', d.pool FROM dead_letters d JOIN m ON d.media_id = m.id "
+	       "UNION ALL "
+	       "SELECT 3, a.at, a.action, 'audit' FROM audit_log a JOIN m ON a.owner_id = m.owner_id "
+	       "    AND a.at >= m.created_at AND a.subject_id = m.id UNION ALL "
+	       "SELECT 4, j.started_at, 'job claimed', j.pool || ', attempt ' || j.attempts || coalesce(', ' || j.worker, '') "
+	       "    FROM jobs j JOIN m ON j.media_id = m.id UNION ALL "
+	       "SELECT 5, min(v.created_at), 'variants written', count(*) || ' of generation ' || v.generation || ', ' || "
+	       "    string_agg(DISTINCT v.format, ' ') FROM variants v JOIN m ON v.media_id = m.id "
+	       "    GROUP BY v.generation, v.created_at UNION ALL "
+	       "SELECT 6, preview_at, 'preview published', '' FROM m UNION ALL "
+	       "SELECT 7, j.finished_at, 'job ' || j.state, j.pool || coalesce(', ' || j.last_error_code, '') "
+	       "    FROM jobs j JOIN m ON j.media_id = m.id UNION ALL "
+	       "SELECT 8, d.created_at, 'dead letter', d.pool || ', ' || d.code FROM dead_letters d "
+	       "    JOIN m ON d.media_id = m.id UNION ALL "
+	       "SELECT 9, h.at, h.new_state, 'was ' || h.old_state || coalesce(', ' || h.reason_code, '') "
+	       "    FROM media_history h JOIN m ON h.media_id = m.id UNION ALL "
+	       "SELECT 10, j.queued_at, 'job queued', j.pool || ', ' || j.lane FROM jobs j JOIN m ON j.media_id = m.id "
+	       "UNION ALL "
+	       "SELECT 11, x.created_at, 'deletion waits', x.kind || coalesce(', ' || x.last_error, '') FROM deletions x "
+	       "    JOIN m ON x.media_id = m.id UNION ALL "
+	       "SELECT 12, created_at, 'message due', subject FROM o UNION ALL "
+	       "SELECT 13, sent_at, 'message sent', subject || CASE WHEN attempts > 0 THEN ', after ' || attempts || "
+	       "    ' failures' ELSE '' END FROM o) "
+	       "SELECT json_build_object('id', m.id, 'state', m.state, "
+	       "'uploaded_ms', (extract(epoch FROM m.uploaded_at - m.created_at) * 1000)::bigint, "
+	       "'preview_ms', (extract(epoch FROM m.preview_at - m.uploaded_at) * 1000)::bigint, "
+	       "'ready_ms', (extract(epoch FROM m.ready_at - m.uploaded_at) * 1000)::bigint, "
+	       "'steps', (SELECT json_agg(json_build_object('at', " SQL_TIME(
+	               "s.at") ", 'ms', "
+	                       "    (extract(epoch FROM s.at - m.created_at) * 1000)::bigint, 'what', s.what, 'detail', s.detail) "
+	                       "    ORDER BY s.at, s.place) FROM steps s WHERE s.at IS NOT NULL)) FROM m",
+	.parameter_count = 1,
+	.read_only = true,
+};
+
+static void print_span(const char *what, const json_t *number)
+{
+	char text[REPORT_TEXT_SIZE];
+	(void)printf("  %-24s %s\n", what,
+	             json_is_integer(number) ? report_duration(json_integer_value(number), text) : "-");
+}
+
+static void print_trace(const json_t *trace)
+{
+	size_t index = 0;
+	json_t *step = NULL;
+	int64_t before_ms = 0;
+	(void)printf("media %s  %s\n", report_text(trace, "id"), report_text(trace, "state"));
+	print_span("begun to uploaded", json_object_get(trace, "uploaded_ms"));
+	print_span("uploaded to preview", json_object_get(trace, "preview_ms"));
+	print_span("uploaded to ready", json_object_get(trace, "ready_ms"));
+	(void)printf("\n%-24s %10s %10s  %s\n", "TIME", "SINCE", "STEP", "WHAT");
+	json_array_foreach(json_object_get(trace, "steps"), index, step)
+	{
+		char since[REPORT_TEXT_SIZE], taken[REPORT_TEXT_SIZE], detail[512];
+		int64_t at_ms = report_int(step, "ms");
+		(void)printf("%-24s %10s %10s  %-20s %s\n", report_text(step, "at"), report_duration(at_ms, since),
+		             report_duration(at_ms - before_ms, taken), report_text(step, "what"),
+		             report_safe(report_text(step, "detail"), detail, sizeof detail));
+		before_ms = at_ms;
+	}
+}
+
+static enum rc run(const struct call *call, struct err *err)
+{
+	CLEANUP(reach_database_done) struct db_pool *database = NULL;
+	json_auto_t *trace = NULL;
+	struct uuid id;
+	if (!uuid_parse(call->arguments[0], &id))
+		return err_set(err, RC_INVALID, "'%.64s' is no id of a media", call->arguments[0]);
+	enum rc rc = reach_database(call, &database, err);
+	const struct db_value values[] = { db_uuid(&id) };
+	if (rc == RC_OK)
+		rc = reach_query(database, &trace_statement, values, &trace, err);
+	if (rc == RC_NOT_FOUND)
+		return err_set(err, rc, "there is no media %s", call->arguments[0]);
+	if (rc != RC_OK)
+		return rc;
+	if (call->json)
+		report_json(trace);
+	else
+		print_trace(trace);
+	return RC_OK;
+}
+
+const struct command command_media_trace = {
+	.name = "media trace",
+	.arguments = "ID",
+	.summary = "a media's whole life, step by step, with timings",
+	.least_arguments = 1,
+	.most_arguments = 1,
+	.secrets = SECRETS_DATABASE,
+	.run = run,
+};
