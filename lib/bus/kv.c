@@ -221,6 +221,8 @@ static enum rc read_all(struct bus *bus, const char *bucket, const char *key, st
 			rc = add_entry(&entries, &entry, err);
 		else
 			bus_kv_entry_done(&entry);
+		if (rc == RC_NOT_FOUND)
+			rc = RC_OK;
 	}
 	bus_kv_reader_close(&reader);
 	if (rc != RC_OK) {

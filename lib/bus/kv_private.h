@@ -27,8 +27,9 @@ enum rc bus_kv_check_key(const char *key, struct err *err) MUST_CHECK;
 // RC_NOT_FOUND: no such bucket.
 enum rc bus_kv_reader_open(struct bus *bus, const char *bucket, const char *key, struct bus_kv_reader *ret_reader,
                            uint64_t *ret_pending, struct err *err) MUST_CHECK;
-// The next entry, and how many more are waiting. RC_TIMEOUT after timeout_ms; RC_CORRUPT: entries were missed, begin
-// anew; RC_UNAVAILABLE. Caller ends the entry.
+// The next entry, and how many more are waiting (in and out: what the call before said). RC_NOT_FOUND: those that were
+// waiting have been replaced by later ones meanwhile, none is left. RC_TIMEOUT after timeout_ms; RC_CORRUPT: entries
+// were missed, begin anew; RC_UNAVAILABLE. Caller ends the entry.
 enum rc bus_kv_reader_next(struct bus_kv_reader *reader, int64_t timeout_ms, struct bus_kv_entry *ret_entry,
                            uint64_t *ret_pending, struct err *err) MUST_CHECK;
 // Accepts a zeroed one.

@@ -106,6 +106,12 @@ enum rc bus_kv_reader_next(struct bus_kv_reader *reader, int64_t timeout_ms, str
 		}
 		if (rc != RC_OK || code == 0)
 			return rc;
+		if (*ret_pending > 0) {
+			// The server is idle and we have all it sent: what was waiting has been replaced, and was sent
+			// already.
+			*ret_pending = 0;
+			return err_set(err, RC_NOT_FOUND, "nothing is waiting any more");
+		}
 	}
 }
 

@@ -38,9 +38,10 @@ static void follow(struct bus_kv_watch *watch, struct bus_kv_reader *reader, uin
 		enum rc rc = bus_kv_reader_next(reader, SLICE_MS, &entry, &pending, NULL);
 		if (rc == RC_TIMEOUT && clock_monotonic_us() - reader->heard_us < SILENCE_US)
 			continue;
-		if (rc != RC_OK)
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
 			return;
-		watch->callback(watch->context, &entry);
+		if (rc == RC_OK)
+			watch->callback(watch->context, &entry);
 		bus_kv_entry_done(&entry);
 		if (!synced && pending == 0) {
 			synced = true;
