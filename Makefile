@@ -51,6 +51,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 -include cdn-config/module.mk
 -include tests/hostile/hostile.mk
 -include tests/fuzz/fuzz.mk
+-include tests/bench/bench.mk
 INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
 
 CPPFLAGS_TIDY := -D_GNU_SOURCE -Ilib -I. $(CFLAGS_bus) $(foreach m,http db store,$(CFLAGS_$(m))) \

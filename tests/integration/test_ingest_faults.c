@@ -132,22 +132,25 @@ static uint64_t count_events(void)
 	return count;
 }
 
-// Delete the stream of events and make it anew at once with one message of ours, so that nobody sees it empty.
+// Delete the stream of events and make it anew at once with one event that was there before, so that nobody sees it
+// empty.
 static void replace_events(void)
 {
 	struct bus *bus = open_bus();
 	struct err err = { 0 };
 	json_t *response = NULL;
+	char *payload = test_sql_text("SELECT payload FROM outbox WHERE kind = 'media' ORDER BY id LIMIT 1", NULL);
 	struct bus_publication one = { .stream = BUS_STREAM_EVENTS,
-		                       .subject = "events.test.replaced",
+		                       .subject = "events.media.replaced",
 		                       .message_id = "replaced",
-		                       .payload = "{}",
-		                       .length = 2 };
+		                       .payload = payload,
+		                       .length = strlen(payload) };
 	if (bus_api_call(bus, NULL, deadline_after_ms(5000), &response, &err, "STREAM.DELETE.%s", BUS_STREAM_EVENTS) !=
 	            RC_OK ||
 	    bus_ensure_streams(bus, (unsigned)test_stack_settings()->bus_replicas, &err) != RC_OK ||
 	    bus_publish(bus, &one, deadline_after_ms(5000), &err) != RC_OK)
 		fail_msg("%s", err.text);
+	free(payload);
 	json_decref(response);
 	bus_close(bus);
 }
