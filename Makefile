@@ -104,8 +104,8 @@ lint: build ## layers, headers alone, banned calls, sizes, layout, documented op
 	$(Q)BUILD="$(BUILD)" tests/run.sh lint
 
 tidy: ## clang-tidy over every C file
-	$(Q)git ls-files '*.c' | grep -v '^cdn-config/module/' | xargs -P"$$(nproc)" -n4 clang-tidy --quiet -- \
-		-std=gnu11 $(CPPFLAGS_TIDY)
+	$(Q)git ls-files '*.c' | grep -v '^cdn-config/module/' | \
+		xargs -P"$$(nproc)" -n4 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu11 $(CPPFLAGS_TIDY) 2>/dev/null' tidy
 
 format: ## lay out every C file by clang-format
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i

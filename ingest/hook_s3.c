@@ -108,12 +108,15 @@ static void take_all(struct ingest *ingest, struct http_request *request, const 
 	http_respond_problem(request, 503, "unavailable", "The events could not be handled now. Send them again.");
 }
 
-static void handle(struct http_request *request)
+static void take(void *argument)
 {
+	struct http_request *request = argument;
 	struct ingest *ingest = ingest_of(request);
 	struct s3_events events;
 	struct err err = { 0 };
 	size_t length = 0;
+	if (ingest_let_go_if_over(request))
+		return;
 	const char *data = http_request_body(request, &length);
 	bool is_trusted = has_bearer(ingest, request);
 	enum rc rc = s3_events_parse(data, length, http_request_arena(request), &events, &err);
@@ -128,11 +131,16 @@ static void handle(struct http_request *request)
 		take_all(ingest, request, &events);
 }
 
+static void handle(struct http_request *request)
+{
+	ingest_run_settler(request, take);
+}
+
 const struct route route_hook_s3 = {
 	.method = "POST",
 	.path = "/hooks/s3",
 	.auth = ROUTE_PUBLIC,
-	.run = ROUTE_WORKER,
+	.run = ROUTE_EVENT,
 	.body_limit = 256 * 1024,
 	.handle = handle,
 	.summary = "Object-created events of the store.",

@@ -19,6 +19,7 @@ struct reconciler;
 struct relay;
 struct settings;
 struct store;
+struct work_pool;
 
 // Settings that SIGHUP changes while requests and sweeps are under way; each is read once where it counts.
 struct ingest_live {
@@ -59,6 +60,7 @@ struct ingest {
 	struct store *presigner; // with those that may only put; signs, never calls
 	struct bus *bus;
 	struct http_client *client; // for purges at the edges
+	struct work_pool *settlers; // requests that wait for the store, so that a store that hangs stops nobody else
 	struct relay *relay;
 	struct reconciler *reconciler;
 	struct http_server *server;
@@ -71,6 +73,14 @@ struct ingest *ingest_of(const struct http_request *request);
 
 // A call's frame for the catalog: the request's deadline and trace.
 struct catalog_call ingest_call_of(const struct http_request *request);
+
+// Hand a request over to a settler: run(request) answers it. 503 at once when too many wait. Call from an event thread
+// as the handler's last act.
+void ingest_run_settler(struct http_request *request, void (*run)(void *request));
+
+// True when the request's deadline has been answered already (or a drain has ended it): then it is let go, and the
+// settler just returns.
+bool ingest_let_go_if_over(struct http_request *request);
 
 // How long a store call may take that has to end by the deadline: at least 1 ms, at most the configured time-out.
 int64_t ingest_store_ms(const struct ingest *ingest, struct deadline deadline);

@@ -5,12 +5,14 @@
 #include "base/metrics.h"
 #include "base/service.h"
 #include "base/settings.h"
+#include "base/work_pool.h"
 #include "bus/bus.h"
 #include "db/options.h"
 #include "db/pipeline.h"
 #include "db/pool.h"
 #include "http/access_token.h"
 #include "http/client.h"
+#include "http/respond.h"
 #include "http/server.h"
 #include "ingest/ingest.h"
 #include "ingest/reconciler.h"
@@ -32,6 +34,25 @@ struct catalog_call ingest_call_of(const struct http_request *request)
 {
 	return (struct catalog_call){ .deadline = http_request_deadline(request),
 		                      .traceparent = http_request_traceparent(request) };
+}
+
+void ingest_run_settler(struct http_request *request, void (*run)(void *request))
+{
+	struct ingest *ingest = ingest_of(request);
+	http_request_defer(request);
+	if (work_pool_submit(ingest->settlers, run, request) == RC_OK)
+		return;
+	http_respond_retry_after(request, 2);
+	http_respond_problem(request, 503, "overloaded",
+	                     "Too many uploads are being completed right now. Try again in a moment.");
+}
+
+bool ingest_let_go_if_over(struct http_request *request)
+{
+	if (!http_request_is_over(request))
+		return false;
+	http_respond_empty(request, 503); // goes nowhere, and frees the request
+	return true;
 }
 
 int64_t ingest_store_ms(const struct ingest *ingest, struct deadline deadline)
@@ -165,6 +186,11 @@ static enum rc start_background(struct ingest *ingest, struct err *err)
 	if (rc == RC_OK)
 		rc = http_client_new(&(struct http_client_config){ .user_agent = "safelight-ingest" }, &ingest->client,
 		                     err);
+	if (rc == RC_OK) {
+		ingest->settlers =
+		        work_pool_new("settle", (unsigned)settings->http_workers, (size_t)settings->http_queue, err);
+		rc = ingest->settlers == NULL ? RC_NO_MEMORY : RC_OK;
+	}
 	if (rc == RC_OK)
 		rc = relay_start(ingest, &options, &ingest->relay, err);
 	if (rc == RC_OK)
@@ -177,6 +203,7 @@ static void stop(void *state, int64_t drain_ms)
 {
 	struct ingest *ingest = state;
 	http_server_drain(ingest->server, drain_ms > BACKGROUND_DRAIN_MS ? drain_ms - BACKGROUND_DRAIN_MS : 0);
+	work_pool_free(ingest->settlers);
 	reconciler_stop(ingest->reconciler);
 	relay_stop(ingest->relay);
 	http_client_free(ingest->client);

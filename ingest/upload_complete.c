@@ -32,15 +32,17 @@ static void answer(struct ingest *ingest, struct http_request *request, const st
 		upload_view_answer_media(ingest, request, 202, media_id);
 }
 
-static void handle(struct http_request *request)
+static void complete(void *argument)
 {
+	struct http_request *request = argument;
 	struct ingest *ingest = ingest_of(request);
 	struct uuid id;
 	struct upload_row upload;
 	struct db_result *result = NULL;
 	struct settled settled;
 	struct err err = { 0 };
-	if (!http_request_parameter_uuid(request, "id", &id) || !read_nothing(request))
+	if (ingest_let_go_if_over(request) || !http_request_parameter_uuid(request, "id", &id) ||
+	    !read_nothing(request))
 		return;
 	const struct catalog_call call = ingest_call_of(request);
 	const struct uuid *owner_id = &http_request_principal(request)->user_id;
@@ -54,11 +56,16 @@ static void handle(struct http_request *request)
 	db_result_free(result);
 }
 
+static void handle(struct http_request *request)
+{
+	ingest_run_settler(request, complete);
+}
+
 const struct route route_upload_complete = {
 	.method = "POST",
 	.path = "/v1/uploads/{id}/complete",
 	.auth = ROUTE_USER,
-	.run = ROUTE_WORKER,
+	.run = ROUTE_EVENT,
 	.body_limit = 4096,
 	.handle = handle,
 	.summary = "Say that the bytes are there: they are verified and the media's processing begins.",

@@ -1,4 +1,5 @@
-// The edge while much is asked of it: keys change under load and nobody is refused wrongly; limits of one address hold.
+// The edge while much is asked of it: keys change under load and nobody is refused wrongly; a purge reaches every
+// worker; limits of one address hold.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static int setup_generous(void **state)
 	(void)state;
 	if (crypto_init(NULL) != RC_OK)
 		return -1;
-	edge_rig_start_with(&rig, NULL, "media_per_second = 0\n"); // all askers have one address
+	edge_rig_start_with(&rig, NULL, "media_per_second = 0\nworkers = 2\n"); // all askers have one address
 	return 0;
 }
 
@@ -87,6 +88,7 @@ static void test_rotation_under_load(void **state)
 	static struct load load;
 	char old_good[DELIVERY_URL_SIZE], old_forged[DELIVERY_URL_SIZE];
 	char new_good[DELIVERY_URL_SIZE], new_forged[DELIVERY_URL_SIZE];
+	edge_rig_fresh_media(&rig);
 	sign_under(NEW_KEY, new_good, new_forged);
 	sign_under(OLD_KEY, old_good, old_forged);
 	edge_assert_cache(&rig, old_good, NULL, "MISS");
@@ -119,6 +121,39 @@ static void test_rotation_under_load(void **state)
 	assert_int_equal(load.lost, 0);
 	assert_int_equal(load.forged_answered, 0);
 	assert_int_equal(edge_origin_hits(&rig.store), 1);
+}
+
+// ---- purges
+
+// Which fetch of the store's the answer came from, like "hit 2 end".
+static void assert_fetched(const char *url, const char *fetch)
+{
+	struct edge_reply reply = edge_get(&rig, url, NULL);
+	if (reply.status != 200 || strstr(reply.body, fetch) == NULL)
+		fail_msg("not '%s': %u %s", fetch, reply.status, reply.body != NULL ? reply.body : "");
+	edge_reply_done(&reply);
+}
+
+// Each worker keeps the cache's files open; none may go on with the old one after a purge.
+static void test_purge_reaches_every_worker(void **state)
+{
+	(void)state;
+	edge_rig_fresh_media(&rig);
+	char url[DELIVERY_URL_SIZE], key[DELIVERY_URL_SIZE], request[512];
+	edge_rig_sign(&rig, "w640", FORMAT_JPEG, 0, url);
+	(void)snprintf(key, sizeof(key), "%s", url + strlen(DELIVERY_PREFIX));
+	*strchr(key, '?') = '\0';
+	(void)snprintf(request, sizeof(request),
+	               "Authorization: Bearer " EDGE_PURGE_TOKEN "\r\nContent-Length: %zu\r\n\r\n%s", strlen(key), key);
+	for (int round = 1; round <= 5; round++) {
+		char fetch[32];
+		(void)snprintf(fetch, sizeof(fetch), "hit %d end", round);
+		for (int i = 0; i < 40; i++)
+			assert_fetched(url, fetch);
+		struct edge_reply reply = edge_request(rig.admin_port, "POST", "/purge", request);
+		assert_string_equal(reply.body, "{\"purged\":1,\"in_flight\":0}");
+		edge_reply_done(&reply);
+	}
 }
 
 // ---- limits
@@ -217,7 +252,10 @@ static void test_requests_at_once(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest generous[] = { cmocka_unit_test(test_rotation_under_load) };
+	const struct CMUnitTest generous[] = {
+		cmocka_unit_test(test_purge_reaches_every_worker),
+		cmocka_unit_test(test_rotation_under_load),
+	};
 	const struct CMUnitTest strict[] = {
 		cmocka_unit_test(test_request_rates),
 		cmocka_unit_test(test_requests_at_once),
