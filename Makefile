@@ -103,8 +103,8 @@ browser: build ## run the gallery in headless Chromium against a stack of its ow
 lint: build ## layers, headers alone, banned calls, sizes, layout, documented options
 	$(Q)BUILD="$(BUILD)" tests/run.sh lint
 
-tidy: ## clang-tidy over every C file
-	$(Q)git ls-files '*.c' | grep -v '^cdn-config/module/' | \
+tidy: ## clang-tidy over the product's C files
+	$(Q)git ls-files 'lib/*.c' 'ingest/*.c' 'transcoder/*.c' 'metadata-api/*.c' 'safelightctl/*.c' | \
 		xargs -P"$$(nproc)" -n4 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu11 $(CPPFLAGS_TIDY) 2>/dev/null' tidy
 
 format: ## lay out every C file by clang-format

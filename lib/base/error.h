@@ -36,6 +36,11 @@ struct err {
 // Fill err (if not NULL) and return rc, so that `return err_set(err, RC_X, "...")` reads as one line.
 enum rc err_set(struct err *err, enum rc rc, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__
+// The analyser cannot look into error.c: tell it that what is returned is what was given.
+#define err_set(err, rc, ...) ((void)(err_set)((err), (rc), __VA_ARGS__), (rc))
+#endif
+
 // The same with a va_list.
 enum rc err_set_va(struct err *err, enum rc rc, const char *format, va_list arguments)
         __attribute__((format(printf, 3, 0)));
