@@ -122,15 +122,15 @@ static bool read_idempotency(struct http_request *request, struct upload_request
 	static const char WHAT[] = "POST /v1/uploads\n";
 	size_t length = 0;
 	const char *body = http_request_body(request, &length);
-	struct sha256_stream *stream = sha256_stream_new();
+	struct digest_stream *stream = digest_stream_new(DIGEST_SHA256);
 	if (stream == NULL) {
 		http_respond_rc(request, &(struct err){ RC_NO_MEMORY, "no memory for a fingerprint" });
 		return false;
 	}
-	sha256_stream_update(stream, WHAT, sizeof WHAT - 1);
-	sha256_stream_update(stream, body, length);
-	sha256_stream_finish(stream, upload->fingerprint);
-	sha256_stream_free(stream);
+	digest_stream_update(stream, WHAT, sizeof WHAT - 1);
+	digest_stream_update(stream, body, length);
+	digest_stream_finish(stream, upload->fingerprint);
+	digest_stream_free(stream);
 	upload->new.idempotency_key = upload->idempotency_key;
 	upload->new.idempotency_fingerprint = upload->fingerprint;
 	return true;

@@ -26,14 +26,14 @@
 static const struct retry_policy DATABASE = { .attempts = 6, .base_ms = 200, .cap_ms = 3000 };
 
 // Hash a variant's bytes where they lie. False when they cannot be mapped.
-static bool hash_variant(struct task_variant *variant, struct sha256_stream *stream)
+static bool hash_variant(struct task_variant *variant, struct digest_stream *stream)
 {
 	size_t length = (size_t)variant->info.bytes;
 	void *data = mmap(NULL, length, PROT_READ, MAP_SHARED, variant->fd, 0);
 	if (data == MAP_FAILED)
 		return false;
-	sha256_stream_update(stream, data, length);
-	sha256_stream_finish(stream, variant->sha256);
+	digest_stream_update(stream, data, length);
+	digest_stream_finish(stream, variant->sha256);
 	(void)munmap(data, length);
 	return true;
 }
@@ -54,7 +54,7 @@ static enum rc put_variants(struct transcoder *transcoder, struct task *task, si
 	char source[SHA256_TEXT_SIZE];
 	encode_hex(task->sha256, sizeof task->sha256, source);
 	const struct store_pair metadata = { .name = "source-sha256", .value = source };
-	struct sha256_stream *stream = sha256_stream_new();
+	struct digest_stream *stream = digest_stream_new(DIGEST_SHA256);
 	enum rc rc = stream == NULL ? err_set(err, RC_NO_MEMORY, "no memory to hash") : RC_OK;
 	size_t count = 0;
 	for (size_t i = first; i < end && rc == RC_OK; i++) {
@@ -74,7 +74,7 @@ static enum rc put_variants(struct transcoder *transcoder, struct task *task, si
 			             .idempotent = true },
 		};
 	}
-	sha256_stream_free(stream);
+	digest_stream_free(stream);
 	if (rc == RC_OK && count > 0)
 		rc = store_put_many(transcoder->store, items, count, PARALLEL_PUTS, 0, err);
 	for (size_t i = first; i < end && rc == RC_OK; i++) {

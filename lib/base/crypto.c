@@ -23,24 +23,33 @@ void sha256_of(const void *data, size_t length, uint8_t ret_digest[SHA256_SIZE])
 	(void)SHA256_Final(ret_digest, &context);
 }
 
-struct sha256_stream {
-	EVP_MD_CTX *context;
-};
-
-static void stream_begin(struct sha256_stream *stream)
+void md5_of(const void *data, size_t length, uint8_t ret_digest[MD5_SIZE])
 {
-	// Fails only without memory, which EVP_MD_CTX_new has claimed already; a broken OpenSSL is not the world but
-	// the install.
-	if (EVP_DigestInit_ex(stream->context, EVP_sha256(), NULL) != 1)
+	// Fails only when OpenSSL is built or configured without MD5, with which S3 cannot be spoken to.
+	if (EVP_Digest(data, length, ret_digest, NULL, EVP_md5(), NULL) != 1)
 		abort();
 }
 
-struct sha256_stream *sha256_stream_new(void)
+struct digest_stream {
+	EVP_MD_CTX *context;
+	const EVP_MD *digest;
+};
+
+static void stream_begin(struct digest_stream *stream)
 {
-	struct sha256_stream *stream = malloc(sizeof *stream);
+	// Fails only without memory, which EVP_MD_CTX_new has claimed already; a broken OpenSSL is not the world but
+	// the install.
+	if (EVP_DigestInit_ex(stream->context, stream->digest, NULL) != 1)
+		abort();
+}
+
+struct digest_stream *digest_stream_new(enum digest_kind kind)
+{
+	struct digest_stream *stream = malloc(sizeof *stream);
 	if (stream == NULL)
 		return NULL;
-	stream->context = EVP_MD_CTX_new();
+	*stream = (struct digest_stream){ .context = EVP_MD_CTX_new(),
+		                          .digest = kind == DIGEST_MD5 ? EVP_md5() : EVP_sha256() };
 	if (stream->context == NULL) {
 		free(stream);
 		return NULL;
@@ -49,7 +58,7 @@ struct sha256_stream *sha256_stream_new(void)
 	return stream;
 }
 
-void sha256_stream_free(struct sha256_stream *stream)
+void digest_stream_free(struct digest_stream *stream)
 {
 	if (stream == NULL)
 		return;
@@ -57,13 +66,13 @@ void sha256_stream_free(struct sha256_stream *stream)
 	free(stream);
 }
 
-void sha256_stream_update(struct sha256_stream *stream, const void *data, size_t length)
+void digest_stream_update(struct digest_stream *stream, const void *data, size_t length)
 {
 	if (EVP_DigestUpdate(stream->context, data, length) != 1)
 		abort();
 }
 
-void sha256_stream_finish(struct sha256_stream *stream, uint8_t ret_digest[SHA256_SIZE])
+void digest_stream_finish(struct digest_stream *stream, uint8_t *ret_digest)
 {
 	if (EVP_DigestFinal_ex(stream->context, ret_digest, NULL) != 1)
 		abort();

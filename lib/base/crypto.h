@@ -16,19 +16,25 @@
 
 #define SHA256_SIZE 32
 #define SHA256_TEXT_SIZE (2 * SHA256_SIZE + 1)
+#define MD5_SIZE 16
 
 enum rc crypto_init(struct err *err) MUST_CHECK;
 
 // SHA-256 of an input in memory. Allocates nothing.
 void sha256_of(const void *data, size_t length, uint8_t ret_digest[SHA256_SIZE]);
 
-// SHA-256 of bulk data in pieces, by OpenSSL's EVP (uses the CPU's SHA instructions). NULL without memory.
-struct sha256_stream;
-struct sha256_stream *sha256_stream_new(void);
-void sha256_stream_free(struct sha256_stream *stream);
-void sha256_stream_update(struct sha256_stream *stream, const void *data, size_t length);
-// Ends the stream's present message and begins a new one.
-void sha256_stream_finish(struct sha256_stream *stream, uint8_t ret_digest[SHA256_SIZE]);
+// MD5, which S3 wants as Content-MD5. Not for security. Allocates nothing.
+void md5_of(const void *data, size_t length, uint8_t ret_digest[MD5_SIZE]);
+
+enum digest_kind { DIGEST_SHA256, DIGEST_MD5 };
+
+// The digest of bulk data in pieces, by OpenSSL's EVP. NULL without memory; free accepts NULL. One thread at a time.
+struct digest_stream;
+struct digest_stream *digest_stream_new(enum digest_kind kind);
+void digest_stream_free(struct digest_stream *stream);
+void digest_stream_update(struct digest_stream *stream, const void *data, size_t length);
+// Ends the stream's present message and begins a new one. ret_digest: SHA256_SIZE or MD5_SIZE bytes.
+void digest_stream_finish(struct digest_stream *stream, uint8_t *ret_digest);
 
 // A key whose inner and outer hash states are computed once; copying it and going on is cheap (edge: one per key at
 // load).

@@ -58,7 +58,7 @@ static int on_send(int size, char *ret_data, void *context)
 	else
 		got = read_file(call, ret_data, wanted);
 	if (got > 0) {
-		content_md5_stream_update(call->md5, ret_data, (size_t)got);
+		digest_stream_update(call->md5, ret_data, (size_t)got);
 		call->sent += (uint64_t)got;
 	}
 	return got;
@@ -116,9 +116,9 @@ static void send_put(const struct libs3_store *store, const struct store_target 
 static enum rc confirm_put(void *self, const struct store_target *target, const struct libs3_call *call,
                            char ret_etag[STORE_ETAG_SIZE], struct err *err)
 {
-	uint8_t digest[CONTENT_MD5_SIZE];
-	char md5[2 * CONTENT_MD5_SIZE + 1];
-	content_md5_stream_finish(call->md5, digest);
+	uint8_t digest[MD5_SIZE];
+	char md5[2 * MD5_SIZE + 1];
+	digest_stream_finish(call->md5, digest);
 	encode_hex(digest, sizeof digest, md5);
 	struct store_object object;
 	enum rc rc = libs3_head(self, target, call->deadline, &object, err);
@@ -138,7 +138,7 @@ enum rc libs3_put(void *self, const struct store_target *target, const struct st
 	if (rc != RC_OK)
 		return rc;
 	struct libs3_call call = { .changes = true, .deadline = deadline, .body = body };
-	call.md5 = content_md5_stream_new();
+	call.md5 = digest_stream_new(DIGEST_MD5);
 	if (call.md5 == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for a digest");
 	S3RequestContext *context = libs3_begin(err);
@@ -150,7 +150,7 @@ enum rc libs3_put(void *self, const struct store_target *target, const struct st
 	}
 	if (rc == RC_OK)
 		rc = confirm_put(self, target, &call, ret_etag, err);
-	content_md5_stream_free(call.md5);
+	digest_stream_free(call.md5);
 	return rc;
 }
 

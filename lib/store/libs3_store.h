@@ -6,7 +6,7 @@
 #include "store/endpoint.h"
 #include "store/store_driver.h"
 
-struct content_md5_stream;
+struct digest_stream;
 struct store_sink;
 
 struct libs3_store {
@@ -22,9 +22,9 @@ struct libs3_call {
 	struct deadline deadline;
 	const struct store_body *body; // sent
 	uint64_t sent;
-	struct content_md5_stream *md5; // of what is sent; NULL: not wanted
-	struct store_sink *sink;        // received
-	bool wants_object;              // fill `object` from the answer's properties
+	struct digest_stream *md5; // of what is sent; NULL: not wanted
+	struct store_sink *sink;   // received
+	bool wants_object;         // fill `object` from the answer's properties
 	struct store_object object;
 	struct store_page *page; // list: filled
 	bool truncated;          // list: more follow

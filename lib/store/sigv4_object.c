@@ -31,12 +31,12 @@ static enum rc hash_body(const struct store_body *body, char ret_text[SHA256_TEX
 	if (body->sha256 == NULL && body->data == NULL)
 		return RC_OK;
 	if (body->sha256 == NULL) {
-		struct sha256_stream *stream = sha256_stream_new();
+		struct digest_stream *stream = digest_stream_new(DIGEST_SHA256);
 		if (stream == NULL)
 			return err_set(err, RC_NO_MEMORY, "no memory for a hash");
-		sha256_stream_update(stream, body->data, body->length);
-		sha256_stream_finish(stream, digest);
-		sha256_stream_free(stream);
+		digest_stream_update(stream, body->data, body->length);
+		digest_stream_finish(stream, digest);
+		digest_stream_free(stream);
 	}
 	encode_hex(body->sha256 != NULL ? body->sha256 : digest, sizeof digest, ret_text);
 	return RC_OK;

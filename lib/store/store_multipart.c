@@ -160,22 +160,22 @@ enum rc store_upload_list_parts(struct store *store, const struct store_target *
 // is no MD5 (encrypted by the store).
 static bool expected_etag(const struct upload_call *call, char ret_etag[STORE_ETAG_SIZE])
 {
-	struct content_md5_stream *stream = content_md5_stream_new();
-	uint8_t digest[CONTENT_MD5_SIZE];
+	struct digest_stream *stream = digest_stream_new(DIGEST_MD5);
+	uint8_t digest[MD5_SIZE];
 	bool known = stream != NULL;
 	for (size_t i = 0; i < call->count && known; i++) {
 		const char *etag = call->parts[i].etag;
 		known = decode_hex(etag, strlen(etag), digest, sizeof digest);
 		if (known)
-			content_md5_stream_update(stream, digest, sizeof digest);
+			digest_stream_update(stream, digest, sizeof digest);
 	}
 	if (known) {
-		char text[2 * CONTENT_MD5_SIZE + 1];
-		content_md5_stream_finish(stream, digest);
+		char text[2 * MD5_SIZE + 1];
+		digest_stream_finish(stream, digest);
 		encode_hex(digest, sizeof digest, text);
 		(void)snprintf(ret_etag, STORE_ETAG_SIZE, "%s-%zu", text, call->count);
 	}
-	content_md5_stream_free(stream);
+	digest_stream_free(stream);
 	return known;
 }
 

@@ -143,16 +143,16 @@ enum rc store_get_file(struct store *store, const struct store_target *target, c
 {
 	struct store_sink sink = { .fd = fd, .limit = limit };
 	if (ret_sha256 != NULL) {
-		sink.hash = sha256_stream_new();
+		sink.hash = digest_stream_new(DIGEST_SHA256);
 		if (sink.hash == NULL)
 			return err_set(err, RC_NO_MEMORY, "no memory for a hash");
 	}
 	enum rc rc = get_into(store, target, options, &sink, ret_object, err);
 	if (rc == RC_OK && ret_sha256 != NULL)
-		sha256_stream_finish(sink.hash, ret_sha256);
+		digest_stream_finish(sink.hash, ret_sha256);
 	if (rc == RC_OK && ret_length != NULL)
 		*ret_length = sink.length;
-	sha256_stream_free(sink.hash);
+	digest_stream_free(sink.hash);
 	return rc;
 }
 

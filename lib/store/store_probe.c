@@ -46,7 +46,7 @@ static enum rc probe_put_if_absent(struct probe *probe, struct err *err)
 
 static enum rc probe_content_md5(struct probe *probe, struct err *err)
 {
-	uint8_t wrong[CONTENT_MD5_SIZE] = { 0 };
+	uint8_t wrong[MD5_SIZE] = { 0 };
 	struct store_put_options options = { .content_md5 = wrong };
 	enum rc rc = store_put(probe->store, &probe->copy, &BODY, &options, NULL, err);
 	if (rc != RC_OK && rc != RC_INVALID)

@@ -107,7 +107,7 @@ void sigv4_call_document(struct sigv4_call *call, struct store_body *body, const
 {
 	*body = (struct store_body){ .data = buffer_text(document), .length = document->length };
 	uint8_t digest[SHA256_SIZE];
-	uint8_t md5[CONTENT_MD5_SIZE];
+	uint8_t md5[MD5_SIZE];
 	char *sha256_text = arena_alloc(call->memory, SHA256_TEXT_SIZE);
 	char *md5_text = arena_alloc(call->memory, CONTENT_MD5_TEXT_SIZE);
 	if (sha256_text != NULL) {
@@ -115,7 +115,7 @@ void sigv4_call_document(struct sigv4_call *call, struct store_body *body, const
 		encode_hex(digest, sizeof digest, sha256_text);
 	}
 	if (md5_text != NULL) {
-		content_md5_of(body->data, body->length, md5);
+		md5_of(body->data, body->length, md5);
 		content_md5_format(md5, md5_text);
 	}
 	call->body = body;

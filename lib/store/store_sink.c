@@ -15,7 +15,7 @@ void store_sink_reset(struct store_sink *sink)
 		buffer_clear(sink->buffer);
 	if (sink->hash != NULL && sink->length > 0) {
 		uint8_t digest[SHA256_SIZE];
-		sha256_stream_finish(sink->hash, digest);
+		digest_stream_finish(sink->hash, digest);
 	}
 	sink->length = 0;
 }
@@ -55,7 +55,7 @@ enum rc store_sink_write(struct store_sink *sink, const void *data, size_t lengt
 			return rc;
 	}
 	if (sink->hash != NULL)
-		sha256_stream_update(sink->hash, data, length);
+		digest_stream_update(sink->hash, data, length);
 	sink->length += length;
 	return RC_OK;
 }

@@ -8,12 +8,12 @@
 #include "base/error.h"
 
 struct buffer;
-struct sha256_stream;
+struct digest_stream;
 
 struct store_sink {
 	struct buffer *buffer;      // or NULL
 	int fd;                     // when buffer is NULL: written with pwrite from offset 0
-	struct sha256_stream *hash; // NULL: not hashed
+	struct digest_stream *hash; // NULL: not hashed
 	uint64_t limit;
 	uint64_t length; // written so far
 };

@@ -47,8 +47,8 @@ static void properties_come_back(struct store_bench *bench)
 	static const struct store_pair metadata[] = { { "source-sha256", "abc123" }, { "Mixed-Case", "a b  c" } };
 	struct store_target target = store_bench_target(bench, "properties");
 	struct store_body body = { .data = "hello", .length = 5 };
-	uint8_t md5[CONTENT_MD5_SIZE];
-	content_md5_of("hello", 5, md5);
+	uint8_t md5[MD5_SIZE];
+	md5_of("hello", 5, md5);
 	struct store_put_options options = { .content_type = "image/webp",
 		                             .cache_control = "public, max-age=31536000, immutable",
 		                             .content_md5 = md5,
@@ -230,7 +230,7 @@ static void wrong_digests_are_refused(struct store_bench *bench)
 {
 	struct store_target target = store_bench_target(bench, "digest");
 	struct store_body body = { .data = "a", .length = 1 };
-	uint8_t wrong[CONTENT_MD5_SIZE] = { 1 };
+	uint8_t wrong[MD5_SIZE] = { 1 };
 	struct store_put_options options = { .content_md5 = wrong, .idempotent = true };
 	struct err err = { 0 };
 	assert_int_equal(store_put(bench->store, &target, &body, &options, NULL, &err), RC_INVALID);

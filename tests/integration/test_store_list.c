@@ -194,7 +194,7 @@ static void many_are_stored_at_once(struct store_bench *bench)
 		store_bench_assert_content(bench, keys[i], keys[i], strlen(keys[i]));
 	}
 	// One that cannot be stored: told with its key; the others are there.
-	uint8_t wrong[CONTENT_MD5_SIZE] = { 1 };
+	uint8_t wrong[MD5_SIZE] = { 1 };
 	items[7].options.content_md5 = wrong;
 	items[8].body.data = "new content here";
 	assert_int_equal(store_put_many(bench->store, items, ITEMS, 4, 0, &err), RC_INVALID);

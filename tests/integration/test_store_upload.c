@@ -38,8 +38,8 @@ static struct begun_upload begin_upload(struct store *store, const struct store_
 	for (size_t i = 0; i < COUNT(order); i++) {
 		size_t at = (order[i] - 1) * PART_BYTES;
 		struct store_body body = { .data = upload.data + at, .length = order[i] == 3 ? 100 : PART_BYTES };
-		uint8_t md5[CONTENT_MD5_SIZE];
-		content_md5_of(body.data, body.length, md5);
+		uint8_t md5[MD5_SIZE];
+		md5_of(body.data, body.length, md5);
 		upload.parts[i].number = order[i];
 		store_bench_assert_ok(store_upload_put_part(store, &upload.target, upload.upload_id, order[i], &body,
 		                                            md5, upload.parts[i].etag, &err),

@@ -304,24 +304,24 @@ static void spans_never_overrun(void **state)
 static void md5_is_md5(void **state)
 {
 	(void)state;
-	uint8_t digest[CONTENT_MD5_SIZE];
-	uint8_t streamed[CONTENT_MD5_SIZE];
+	uint8_t digest[MD5_SIZE];
+	uint8_t streamed[MD5_SIZE];
 	char text[CONTENT_MD5_TEXT_SIZE];
-	content_md5_of("", 0, digest);
+	md5_of("", 0, digest);
 	content_md5_format(digest, text);
 	assert_string_equal(text, "1B2M2Y8AsgTpgAmY7PhCfg==");
-	content_md5_of("message digest", 14, digest);
+	md5_of("message digest", 14, digest);
 	content_md5_format(digest, text);
 	assert_string_equal(text, "+WtpfXy3k41SWi8xqvFh0A==");
-	struct content_md5_stream *stream = content_md5_stream_new();
+	struct digest_stream *stream = digest_stream_new(DIGEST_MD5);
 	for (unsigned i = 0; i < 2; i++) {
-		content_md5_stream_update(stream, "message", 7);
-		content_md5_stream_update(stream, " digest", 7);
-		content_md5_stream_finish(stream, streamed);
+		digest_stream_update(stream, "message", 7);
+		digest_stream_update(stream, " digest", 7);
+		digest_stream_finish(stream, streamed);
 		assert_memory_equal(streamed, digest, sizeof digest);
 	}
-	content_md5_stream_free(stream);
-	content_md5_stream_free(NULL);
+	digest_stream_free(stream);
+	digest_stream_free(NULL);
 }
 
 int main(void)

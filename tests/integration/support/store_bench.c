@@ -208,8 +208,8 @@ void store_bench_assert_content(const struct store_bench *bench, const char *key
 
 void store_bench_md5(const void *data, size_t length, char ret_text[33])
 {
-	uint8_t digest[CONTENT_MD5_SIZE];
-	content_md5_of(data, length, digest);
+	uint8_t digest[MD5_SIZE];
+	md5_of(data, length, digest);
 	encode_hex(digest, sizeof digest, ret_text);
 }
 
