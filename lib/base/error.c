@@ -13,7 +13,8 @@ enum rc err_set_va(struct err *err, enum rc rc, const char *format, va_list argu
 	return rc;
 }
 
-enum rc err_set(struct err *err, enum rc rc, const char *format, ...)
+// (In parentheses: for the analyser it is a macro, see error.h.)
+enum rc(err_set)(struct err *err, enum rc rc, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
