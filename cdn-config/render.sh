@@ -66,6 +66,9 @@ declare -A DEFAULTS=(
     [edge.access_key]=edge
     [edge.cache_bytes]=1G
     [edge.workers]=1
+    [edge.media_per_second]=2000
+    [edge.calls_per_second]=500
+    [edge.requests_at_once]=1000
     [edge.gallery]=true
 )
 
@@ -136,6 +139,38 @@ server_lines() {
         [[ $server =~ ^$ADDRESS$ ]] || die "not an address: $server"
         printf '\t\tserver %s%s;\n' "$server" "$options"
     done
+}
+
+# limit_zone NAME RATE: the counters of a limit by client network. Without a limit the key is empty, which nginx does not count.
+limit_zone() {
+    # shellcheck disable=SC2016 # nginx's variable
+    if [ "$2" -eq 0 ]; then
+        printf '\tlimit_req_zone "" zone=%s:1m rate=1r/s;' "$1"
+    else
+        printf '\tlimit_req_zone $safelight_client_network zone=%s:10m rate=%dr/s;' "$1" "$2"
+    fi
+}
+
+# burst RATE: how many requests may come ahead of the rate.
+burst() { printf '%d' $((10#$1 * 4 + 1)); }
+
+# TLS and HTTP/2 when there is a certificate. The suites are those of Mozilla's "intermediate" profile that have forward
+# secrecy and authenticated encryption, which is all of them but one.
+tls_lines() {
+    [ -n "$TLS_CERTIFICATE" ] || return 0
+    cat <<LINES
+		ssl_certificate $TLS_CERTIFICATE;
+		ssl_certificate_key $TLS_KEY_FILE;
+		ssl_protocols TLSv1.2 TLSv1.3;
+		ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
+		ssl_prefer_server_ciphers off;
+		ssl_session_cache shared:safelight_tls:10m;
+		ssl_session_timeout 1d;
+		# A ticket's key would live as long as the process; the cache above does as well.
+		ssl_session_tickets off;
+		ssl_buffer_size 8k;
+		http2_max_concurrent_streams 128;
+LINES
 }
 
 # Workers hold no more rights than they need: as root they run as www-data, if it can reach the folders.
@@ -294,6 +329,17 @@ STORE_URL=$(setting store endpoint "$URL")
 STORE_URL=${STORE_URL%/}
 STORE_SCHEME=${STORE_URL%%:*}
 STORE_HOST=${STORE_URL#*://}
+MEDIA_PER_SECOND=$(setting edge media_per_second '[0-9]{1,7}')
+CALLS_PER_SECOND=$(setting edge calls_per_second '[0-9]{1,7}')
+TLS_CERTIFICATE=$(print_setting edge tls_certificate || true)
+TLS_KEY_FILE=$(print_setting edge tls_key_file || true)
+TLS_OPTIONS=
+if [ -n "$TLS_CERTIFICATE$TLS_KEY_FILE" ]; then
+    if [ -z "$TLS_CERTIFICATE" ] || [ -z "$TLS_KEY_FILE" ]; then die "[edge] tls_certificate and tls_key_file go together"; fi
+    TLS_CERTIFICATE=$(print_file '[edge] tls_certificate' "$TLS_CERTIFICATE")
+    TLS_KEY_FILE=$(print_file '[edge] tls_key_file' "$TLS_KEY_FILE")
+    TLS_OPTIONS=' ssl http2'
+fi
 [[ $PID_FILE =~ ^[A-Za-z0-9/._-]+$ ]] || die "--pid: nginx.conf cannot name this path: $PID_FILE"
 
 # What stands for each @{NAME} of the template.
@@ -302,7 +348,13 @@ value[MODULE]=$(print_file --module "$MODULE")
 value[USER_LINE]=$(user_line)
 value[PID_FILE]=$PID_FILE
 value[WORKERS]=$(setting edge workers '[0-9]{1,3}')
-value[LISTEN]=$(setting edge listen "$ADDRESS")
+value[LISTEN]=$(setting edge listen "$ADDRESS")$TLS_OPTIONS
+value[TLS_LINES]=$(tls_lines)
+value[MEDIA_LIMIT_ZONE]=$(limit_zone safelight_media_rate "$((10#$MEDIA_PER_SECOND))")
+value[CALLS_LIMIT_ZONE]=$(limit_zone safelight_calls_rate "$((10#$CALLS_PER_SECOND))")
+value[MEDIA_BURST]=$(burst "$MEDIA_PER_SECOND")
+value[CALLS_BURST]=$(burst "$CALLS_PER_SECOND")
+value[REQUESTS_AT_ONCE]=$(setting edge requests_at_once '[0-9]{1,6}')
 value[ADMIN_LISTEN]=$(setting edge admin_listen "$ADDRESS")
 value[INGEST_SERVERS]=$(server_lines "$INGEST")
 value[API_SERVERS]=$(server_lines "$API")

@@ -121,7 +121,7 @@ done
 for part in "$@"; do
 	case "$part" in
 	lint) printf 'lint\n' && run_lint ;;
-	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays ;;
+	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays && run_program tests/cloudfront/test.sh ;;
 	integration | browser) ;;
 	*) printf 'unknown part: %s\n' "$part" >&2 && exit 64 ;;
 	esac

@@ -33,12 +33,14 @@ struct edge_purge {
 };
 
 // Configuration of the http block, and what a worker keeps.
+#define EDGE_UPSTREAM_WORDS 3
 struct edge_main_conf {
 	ngx_shm_zone_t *metrics;
-	ngx_int_t request_id_index; // of $safelight_request_id
-	ngx_pid_t id_pid;           // the worker that made the following; 0 before the first
-	uint64_t id_prefix;         // random: front of this worker's request ids
-	uint64_t id_state;          // random at first, then counting
+	ngx_int_t request_id_index;                      // of $safelight_request_id
+	ngx_int_t upstream_indexes[EDGE_UPSTREAM_WORDS]; // of $upstream_addr, _status, _response_time
+	ngx_pid_t id_pid;                                // the worker that made the following; 0 before the first
+	uint64_t id_prefix;                              // random: front of this worker's request ids
+	uint64_t id_state;                               // random at first, then counting
 };
 
 // Configuration of a location. Pointers are NULL where nothing was said there or around it.
@@ -76,6 +78,13 @@ ngx_int_t edge_log_hide_query(ngx_http_request_t *request);
 
 // What logs may say of the request's target: its path without its query, /v1/shared/ without its token.
 ngx_str_t edge_log_path(const ngx_http_request_t *request);
+
+// The request's line in the access log: a JSON object without line end, in the request's pool. NGX_OK or NGX_ERROR.
+ngx_int_t edge_log_line(ngx_http_request_t *request, ngx_str_t *ret_line);
+
+// For logs: ok, malformed, …; method; none outside of deliveries. The format that was granted, or "". Never NULL.
+const char *edge_verdict_name(ngx_http_request_t *request);
+const char *edge_format_name(ngx_http_request_t *request);
 
 // The variables of the module; NGX_OK or NGX_ERROR.
 ngx_int_t edge_variables_add(ngx_conf_t *conf);

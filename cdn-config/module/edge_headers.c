@@ -28,29 +28,20 @@ ngx_int_t edge_headers_add_common(ngx_http_request_t *request)
 	return edge_headers_add(request, EDGE_TEXT("X-Request-Id"), edge_request_id(request));
 }
 
-static bool is_kept(const ngx_table_elt_t *header, const ngx_str_t *keep, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (header->key.len == keep[i].len && ngx_strncasecmp(header->key.data, keep[i].data, keep[i].len) == 0)
-			return true;
-	return false;
-}
-
-// Switch off every header that is not named.
-static void keep_headers(ngx_http_request_t *request, const ngx_str_t *keep, size_t count)
+// Switch off every header but these (NULL: none).
+static void keep_headers(ngx_http_request_t *request, const ngx_table_elt_t *first, const ngx_table_elt_t *second)
 {
 	for (ngx_list_part_t *part = &request->headers_out.headers.part; part != NULL; part = part->next) {
 		ngx_table_elt_t *headers = part->elts;
 		for (ngx_uint_t i = 0; i < part->nelts; i++)
-			if (!is_kept(&headers[i], keep, count))
+			if (&headers[i] != first && &headers[i] != second)
 				headers[i].hash = 0;
 	}
 }
 
 void edge_headers_clear(ngx_http_request_t *request)
 {
-	static const ngx_str_t keep[] = { ngx_string("Content-Range") };
-	keep_headers(request, keep, 1);
+	keep_headers(request, request->headers_out.content_range, NULL);
 	ngx_http_clear_content_length(request);
 	ngx_http_clear_accept_ranges(request);
 	ngx_http_clear_last_modified(request);
@@ -81,23 +72,50 @@ static void set_content_type(ngx_http_request_t *request, enum media_format form
 	request->headers_out.charset.len = 0;
 }
 
-static ngx_int_t delivery_header_filter(ngx_http_request_t *request)
+static ngx_int_t add_delivery_headers(ngx_http_request_t *request, const struct edge_context *context)
 {
-	static const ngx_str_t keep[] = { ngx_string("ETag"), ngx_string("Last-Modified") };
-	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
-	const struct edge_context *context = edge_context_find(request);
-	ngx_uint_t status = request->headers_out.status;
-	if (request != request->main || !location->delivery || context == NULL || context->object_key.len == 0 ||
-	    (status != NGX_HTTP_OK && status != NGX_HTTP_PARTIAL_CONTENT && status != NGX_HTTP_NOT_MODIFIED))
-		return next_header_filter(request);
-
-	keep_headers(request, keep, 2);
-	request->headers_out.status_line.len = 0; // the store's reason phrase
-	set_content_type(request, context->format);
 	if (edge_headers_add_common(request) != NGX_OK || add_cache_control(request, context) != NGX_OK)
 		return NGX_ERROR;
-	if (context->grant.format == FORMAT_NONE &&
-	    edge_headers_add(request, EDGE_TEXT("Vary"), EDGE_TEXT("Accept")) != NGX_OK)
+	ngx_uint_t cache_status = request->upstream != NULL ? request->upstream->cache_status : 0;
+	if (cache_status != 0 &&
+	    edge_headers_add(request, EDGE_TEXT("X-Cache"), ngx_http_cache_status[cache_status - 1]) != NGX_OK)
+		return NGX_ERROR;
+	if (context->grant.format == FORMAT_NONE)
+		return edge_headers_add(request, EDGE_TEXT("Vary"), EDGE_TEXT("Accept"));
+	return NGX_OK;
+}
+
+// Browsers that came by TLS once come by TLS alone, for a year (RFC 6797).
+static ngx_int_t add_transport_security(ngx_http_request_t *request)
+{
+	if (request->connection->ssl == NULL || request != request->main)
+		return NGX_OK;
+	return edge_headers_add(request, EDGE_TEXT("Strict-Transport-Security"), EDGE_TEXT("max-age=31536000"));
+}
+
+// The context of an answer that carries an object, else NULL.
+static const struct edge_context *object_context(ngx_http_request_t *request)
+{
+	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
+	ngx_uint_t status = request->headers_out.status;
+	if (!location->delivery || request != request->main ||
+	    (status != NGX_HTTP_OK && status != NGX_HTTP_PARTIAL_CONTENT && status != NGX_HTTP_NOT_MODIFIED))
+		return NULL;
+	const struct edge_context *context = edge_context_find(request);
+	return context != NULL && context->object_key.len > 0 ? context : NULL;
+}
+
+static ngx_int_t header_filter(ngx_http_request_t *request)
+{
+	const struct edge_context *context = object_context(request);
+	if (context != NULL) {
+		keep_headers(request, request->headers_out.etag, request->headers_out.last_modified);
+		request->headers_out.status_line.len = 0; // the store's reason phrase
+		set_content_type(request, context->format);
+		if (add_delivery_headers(request, context) != NGX_OK)
+			return NGX_ERROR;
+	}
+	if (add_transport_security(request) != NGX_OK)
 		return NGX_ERROR;
 	return next_header_filter(request);
 }
@@ -105,5 +123,5 @@ static ngx_int_t delivery_header_filter(ngx_http_request_t *request)
 void edge_headers_install(void)
 {
 	next_header_filter = ngx_http_top_header_filter;
-	ngx_http_top_header_filter = delivery_header_filter;
+	ngx_http_top_header_filter = header_filter;
 }

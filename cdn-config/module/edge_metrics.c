@@ -14,6 +14,7 @@ struct edge_counters {
 	ngx_atomic_t origin_failures; // answers of the origin of 5xx, or none
 	ngx_atomic_t bytes_sent;
 	ngx_atomic_t purged;
+	ngx_atomic_t limited; // requests refused by a limit of the edge's own
 };
 
 static ngx_int_t init_zone(ngx_shm_zone_t *zone, void *old)
@@ -52,9 +53,11 @@ static void count(ngx_atomic_t *counter, ngx_atomic_int_t amount)
 ngx_int_t edge_metrics_count(ngx_http_request_t *request)
 {
 	const struct edge_context *context = edge_context_find(request);
+	struct edge_counters *counters = counters_of(request);
+	if (request->headers_out.status == NGX_HTTP_TOO_MANY_REQUESTS && request->upstream == NULL)
+		count(&counters->limited, 1);
 	if (context == NULL)
 		return NGX_OK;
-	struct edge_counters *counters = counters_of(request);
 	if (context->is_method_refused)
 		count(&counters->methods_refused, 1);
 	else
@@ -122,6 +125,8 @@ ngx_int_t edge_metrics_handler(ngx_http_request_t *request)
 	             counters->bytes_sent);
 	write_single(&out, "safelight_edge_purged_total", "counter", "Objects dropped from the cache by purges.",
 	             counters->purged);
+	write_single(&out, "safelight_edge_limited_total", "counter", "Requests refused by a limit on their address.",
+	             counters->limited);
 	write_single(&out, "safelight_edge_connections", "gauge", "Open client connections.", *ngx_stat_active);
 	ngx_int_t rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 	if (buffer_ok(&out))

@@ -89,6 +89,14 @@ static ngx_int_t after_configuration(ngx_conf_t *conf)
 	struct edge_main_conf *edge = ngx_http_conf_get_module_main_conf(conf, ngx_http_safelight_module);
 	ngx_str_t request_id = ngx_string("safelight_request_id");
 	edge->request_id_index = ngx_http_get_variable_index(conf, &request_id);
+	static ngx_str_t upstream_names[EDGE_UPSTREAM_WORDS] = { ngx_string("upstream_addr"),
+		                                                 ngx_string("upstream_status"),
+		                                                 ngx_string("upstream_response_time") };
+	for (size_t i = 0; i < EDGE_UPSTREAM_WORDS; i++) {
+		edge->upstream_indexes[i] = ngx_http_get_variable_index(conf, &upstream_names[i]);
+		if (edge->upstream_indexes[i] == NGX_ERROR)
+			return NGX_ERROR;
+	}
 	edge->metrics = edge_metrics_zone(conf);
 	if (edge->request_id_index == NGX_ERROR || edge->metrics == NULL)
 		return NGX_ERROR;

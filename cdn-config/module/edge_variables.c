@@ -24,15 +24,12 @@ static struct edge_context *good_context(ngx_http_request_t *request, ngx_http_v
 	return NULL;
 }
 
-static ngx_int_t get_verdict(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+const char *edge_verdict_name(ngx_http_request_t *request)
 {
-	(void)data;
 	const struct edge_context *context = edge_context_find(request);
-	const char *name = "none";
-	if (context != NULL)
-		name = context->is_method_refused ? "method" : delivery_verdict_name(context->verdict);
-	set_text(value, name, strlen(name));
-	return NGX_OK;
+	if (context == NULL)
+		return "none";
+	return context->is_method_refused ? "method" : delivery_verdict_name(context->verdict);
 }
 
 static ngx_int_t get_object_key(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
@@ -44,15 +41,11 @@ static ngx_int_t get_object_key(ngx_http_request_t *request, ngx_http_variable_v
 	return NGX_OK;
 }
 
-static ngx_int_t get_format(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+const char *edge_format_name(ngx_http_request_t *request)
 {
-	(void)data;
-	const struct edge_context *context = good_context(request, value);
-	if (context != NULL) {
-		const char *name = media_format_info(context->format)->name;
-		set_text(value, name, strlen(name));
-	}
-	return NGX_OK;
+	const struct edge_context *context = edge_context_find(request);
+	bool is_good = context != NULL && !context->is_method_refused && context->verdict == DELIVERY_OK;
+	return is_good ? media_format_info(context->format)->name : "";
 }
 
 static struct edge_origin *origin_of(ngx_http_request_t *request)
@@ -96,11 +89,34 @@ static ngx_int_t get_authorization(ngx_http_request_t *request, ngx_http_variabl
 	return NGX_OK;
 }
 
-static ngx_int_t get_log_path(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+// Whom a limit counts: who has one address of an IPv6 network has them all, so the /64 is one client. Binary.
+static ngx_int_t get_client_network(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
 {
 	(void)data;
-	ngx_str_t path = edge_log_path(request);
-	set_text(value, (const char *)path.data, path.len);
+	const struct sockaddr *address = request->connection->sockaddr;
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+		set_text(value, (const char *)&v4->sin_addr, sizeof(v4->sin_addr));
+	} else if (address->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+		const char *bytes = (const char *)&v6->sin6_addr;
+		if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+			set_text(value, bytes + 12, 4);
+		else
+			set_text(value, bytes, 8);
+	} else {
+		set_text(value, "local", 5);
+	}
+	return NGX_OK;
+}
+
+static ngx_int_t get_log_line(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	(void)data;
+	ngx_str_t line;
+	if (edge_log_line(request, &line) != NGX_OK)
+		return NGX_ERROR;
+	set_text(value, (const char *)line.data, line.len);
 	return NGX_OK;
 }
 
@@ -179,14 +195,13 @@ static const struct {
 	const char *name;
 	ngx_http_get_variable_pt handler;
 } variables[] = {
-	{ "safelight_verdict", get_verdict },             // ok, malformed, …; method; none outside of deliveries
-	{ "safelight_object_key", get_object_key },       // key in the media bucket; the cache key
-	{ "safelight_format", get_format },               // jpeg, webp or avif
-	{ "safelight_request_id", get_request_id },       // the caller's, or a new one
-	{ "safelight_log_path", get_log_path },           // what logs may say of the target
-	{ "safelight_origin_host", get_origin_host },     // Host header for the origin
-	{ "safelight_amz_date", get_amz_date },           // x-amz-date header for the origin
-	{ "safelight_authorization", get_authorization }, // authorization header for the origin
+	{ "safelight_object_key", get_object_key },         // key in the media bucket; the cache key
+	{ "safelight_request_id", get_request_id },         // the caller's, or a new one
+	{ "safelight_client_network", get_client_network }, // key of limits: an address, or an IPv6 network
+	{ "safelight_log_line", get_log_line },             // of the access log: one JSON object
+	{ "safelight_origin_host", get_origin_host },       // Host header for the origin
+	{ "safelight_amz_date", get_amz_date },             // x-amz-date header for the origin
+	{ "safelight_authorization", get_authorization },   // authorization header for the origin
 };
 
 ngx_int_t edge_variables_add(ngx_conf_t *conf)
