@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/uuid.h"
 #include "db/pool.h"
 #include "safelightctl/command.h"
+#include "safelightctl/media_read.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
 
@@ -103,24 +103,7 @@ static void print_media(const json_t *media)
 
 static enum rc run(const struct call *call, struct err *err)
 {
-	CLEANUP(reach_database_done) struct db_pool *database = NULL;
-	json_auto_t *media = NULL;
-	struct uuid id;
-	if (!uuid_parse(call->arguments[0], &id))
-		return err_set(err, RC_INVALID, "'%.64s' is no id of a media", call->arguments[0]);
-	enum rc rc = reach_database(call, &database, err);
-	const struct db_value values[] = { db_uuid(&id) };
-	if (rc == RC_OK)
-		rc = reach_query(database, &show_statement, values, &media, err);
-	if (rc == RC_NOT_FOUND)
-		return err_set(err, rc, "there is no media %s", call->arguments[0]);
-	if (rc != RC_OK)
-		return rc;
-	if (call->json)
-		report_json(media);
-	else
-		print_media(media);
-	return RC_OK;
+	return media_read(call, &show_statement, print_media, err);
 }
 
 const struct command command_media_show = {

@@ -20,36 +20,6 @@ static int close_catalogs(void **state)
 	return 0;
 }
 
-// A media whose jobs are queued.
-static void queue_media(bool with_optional, struct upload_new *ret_upload, struct uuid *ret_job_id)
-{
-	test_upload_begin(&catalogs, ret_upload);
-	(void)test_upload_complete(&catalogs, &ret_upload->upload_id, with_optional);
-	*ret_job_id = test_job_id(&catalogs, &ret_upload->media_id, "fast");
-}
-
-static const struct catalog *transcoder(void)
-{
-	return &catalogs.of[TEST_TRANSCODER];
-}
-
-static int64_t count_events(const char *verb, const struct uuid *media_id)
-{
-	char text[UUID_TEXT_SIZE], sql[256];
-
-	uuid_format(media_id, text);
-	(void)snprintf(
-	        sql, sizeof(sql),
-	        "SELECT count(*) FROM outbox WHERE subject = 'events.media.%s' AND payload->'data'->>'media_id' = '%s'",
-	        verb, text);
-	return test_database_count(&catalogs.database, sql);
-}
-
-static void lapse(const struct uuid *job_id)
-{
-	test_run_for(&catalogs, "UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = '%s'", job_id);
-}
-
 static void attempts_end_at_five_with_a_reason(void **state)
 {
 	struct catalog_call call = test_call();
@@ -59,12 +29,12 @@ static void attempts_end_at_five_with_a_reason(void **state)
 	struct job_failed failed;
 
 	(void)state;
-	queue_media(true, &upload, &job_id);
+	test_media_queue(&catalogs, true, &upload, &job_id);
 	for (unsigned attempt = 1; attempt <= 5; attempt++) {
 		claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 		assert_int_equal(claim.attempts, attempt);
-		assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_DECODE_TIMEOUT,
-		                                  NULL, 60000, &failed, NULL),
+		assert_int_equal(catalog_job_fail(test_transcoder(&catalogs), &call, &job_id, claim.token,
+		                                  REASON_DECODE_TIMEOUT, NULL, 60000, &failed, NULL),
 		                 RC_OK);
 		assert_int_equal(failed.is_final, attempt == 5);
 		assert_int_equal(failed.media_ended, attempt == 5);
@@ -75,7 +45,7 @@ static void attempts_end_at_five_with_a_reason(void **state)
 		test_run_for(&catalogs, "UPDATE jobs SET not_before = now() WHERE id = '%s'", &job_id);
 	}
 	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
-	assert_int_equal(count_events("failed", &upload.media_id), 1);
+	assert_int_equal(test_event_count(&catalogs, "failed", &upload.media_id), 1);
 	assert_int_equal(
 	        test_count_for(
 	                &catalogs,
@@ -102,14 +72,14 @@ static void five_lost_workers_end_a_job(void **state)
 	struct uuid job_id;
 
 	(void)state;
-	queue_media(false, &lost, &job_id);
+	test_media_queue(&catalogs, false, &lost, &job_id);
 	for (unsigned attempt = 1; attempt <= 5; attempt++) {
 		(void)test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-		lapse(&job_id);
+		test_job_lapse(&catalogs, &job_id);
 	}
 	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
 	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
-	assert_int_equal(count_events("failed", &lost.media_id), 1);
+	assert_int_equal(test_event_count(&catalogs, "failed", &lost.media_id), 1);
 	assert_int_equal(test_count_for(&catalogs,
 	                                "SELECT count(*) FROM media WHERE id = '%s' AND state = 'failed' "
 	                                "AND reason_code = 'internal' AND reason_detail LIKE 'Every attempt%%'",
@@ -128,20 +98,22 @@ static void a_rejected_media_frees_its_room(void **state)
 	struct job_failed failed;
 
 	(void)state;
-	queue_media(false, &upload, &job_id);
+	test_media_queue(&catalogs, false, &upload, &job_id);
 	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_publish_preview(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_CHECKSUM,
+	assert_int_equal(
+	        catalog_job_publish_preview(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	        RC_OK);
+	assert_int_equal(catalog_job_fail(test_transcoder(&catalogs), &call, &job_id, claim.token, REASON_CHECKSUM,
 	                                  "not what was said", 0, &failed, NULL),
 	                 RC_OK);
 	assert_true(failed.is_final && failed.media_ended);
 	// Its answer was lost: once more.
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_CHECKSUM,
+	assert_int_equal(catalog_job_fail(test_transcoder(&catalogs), &call, &job_id, claim.token, REASON_CHECKSUM,
 	                                  "not what was said", 0, &failed, NULL),
 	                 RC_OK);
 	assert_true(failed.is_final && !failed.media_ended);
-	assert_int_equal(count_events("rejected", &upload.media_id), 1);
+	assert_int_equal(test_event_count(&catalogs, "rejected", &upload.media_id), 1);
 	assert_int_equal(
 	        test_count_for(&catalogs, "SELECT bytes + files FROM usage WHERE owner_id = '%s'", &upload.owner_id),
 	        0);
@@ -160,14 +132,14 @@ static void an_optional_failure_leaves_the_media_alone(void **state)
 	struct job_failed failed;
 
 	(void)state;
-	queue_media(true, &upload, &job_id);
+	test_media_queue(&catalogs, true, &upload, &job_id);
 	slow_id = test_job_id(&catalogs, &upload.media_id, "slow");
 	claim = test_job_claim(&catalogs, &slow_id, JOB_CLAIMED);
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &slow_id, claim.token, REASON_DECODE_MEMORY, NULL, 0,
-	                                  &failed, NULL),
+	assert_int_equal(catalog_job_fail(test_transcoder(&catalogs), &call, &slow_id, claim.token,
+	                                  REASON_DECODE_MEMORY, NULL, 0, &failed, NULL),
 	                 RC_OK);
 	assert_true(failed.is_final && !failed.media_ended);
-	assert_int_equal(count_events("failed", &upload.media_id), 0);
+	assert_int_equal(test_event_count(&catalogs, "failed", &upload.media_id), 0);
 	assert_int_equal(
 	        test_count_for(&catalogs, "SELECT count(*) FROM dead_letters WHERE media_id = '%s'", &upload.media_id),
 	        1);
@@ -182,13 +154,15 @@ static void a_released_job_costs_no_attempt(void **state)
 	struct job_claim claim;
 
 	(void)state;
-	queue_media(false, &upload, &job_id);
+	test_media_queue(&catalogs, false, &upload, &job_id);
 	for (unsigned i = 0; i < 8; i++) {
 		claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 		assert_int_equal(claim.attempts, 1);
 		assert_int_equal(claim.token, i + 1);
-		assert_int_equal(catalog_job_release(transcoder(), &call, &job_id, claim.token, NULL), RC_OK);
-		assert_int_equal(catalog_job_release(transcoder(), &call, &job_id, claim.token, NULL), RC_OK);
+		assert_int_equal(catalog_job_release(test_transcoder(&catalogs), &call, &job_id, claim.token, NULL),
+		                 RC_OK);
+		assert_int_equal(catalog_job_release(test_transcoder(&catalogs), &call, &job_id, claim.token, NULL),
+		                 RC_OK);
 	}
 }
 
@@ -203,12 +177,12 @@ static void a_failed_media_can_be_redriven(void **state)
 	struct test_variants variants;
 
 	(void)state;
-	queue_media(true, &upload, &job_id);
+	test_media_queue(&catalogs, true, &upload, &job_id);
 	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 	assert_int_equal(catalog_job_redrive(&catalogs.of[TEST_API], &call, &upload.media_id, LANE_BULK, NULL),
 	                 RC_CONFLICT);
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, claim.token, REASON_DECODE_FAILED, NULL, 0,
-	                                  &failed, NULL),
+	assert_int_equal(catalog_job_fail(test_transcoder(&catalogs), &call, &job_id, claim.token, REASON_DECODE_FAILED,
+	                                  NULL, 0, &failed, NULL),
 	                 RC_OK);
 	assert_true(failed.media_ended);
 	assert_int_equal(catalog_job_redrive(&catalogs.of[TEST_API], &call, &upload.media_id, LANE_BULK, NULL), RC_OK);
@@ -227,7 +201,8 @@ static void a_failed_media_can_be_redriven(void **state)
 	assert_int_equal(claim.attempts, 1);
 	assert_int_equal(claim.token, 3);
 	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	assert_true(published.is_ready);
 }
 

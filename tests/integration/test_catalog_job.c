@@ -23,36 +23,6 @@ static int close_catalogs(void **state)
 	return 0;
 }
 
-// A media whose jobs are queued.
-static void queue_media(bool with_optional, struct upload_new *ret_upload, struct uuid *ret_job_id)
-{
-	test_upload_begin(&catalogs, ret_upload);
-	(void)test_upload_complete(&catalogs, &ret_upload->upload_id, with_optional);
-	*ret_job_id = test_job_id(&catalogs, &ret_upload->media_id, "fast");
-}
-
-static const struct catalog *transcoder(void)
-{
-	return &catalogs.of[TEST_TRANSCODER];
-}
-
-static int64_t count_events(const char *verb, const struct uuid *media_id)
-{
-	char text[UUID_TEXT_SIZE], sql[256];
-
-	uuid_format(media_id, text);
-	(void)snprintf(
-	        sql, sizeof(sql),
-	        "SELECT count(*) FROM outbox WHERE subject = 'events.media.%s' AND payload->'data'->>'media_id' = '%s'",
-	        verb, text);
-	return test_database_count(&catalogs.database, sql);
-}
-
-static void lapse(const struct uuid *job_id)
-{
-	test_run_for(&catalogs, "UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = '%s'", job_id);
-}
-
 struct claimer {
 	struct uuid job_id;
 	struct job_claim claim;
@@ -63,8 +33,9 @@ static void *claim_in_thread(void *context)
 	struct claimer *claimer = context;
 	struct catalog_call call = test_call();
 
-	assert_int_equal(
-	        catalog_job_claim(transcoder(), &call, &claimer->job_id, "racer", 30000, &claimer->claim, NULL), RC_OK);
+	assert_int_equal(catalog_job_claim(test_transcoder(&catalogs), &call, &claimer->job_id, "racer", 30000,
+	                                   &claimer->claim, NULL),
+	                 RC_OK);
 	return NULL;
 }
 
@@ -76,7 +47,7 @@ static void one_of_many_claims_a_job(void **state)
 	unsigned claimed = 0;
 
 	(void)state;
-	queue_media(true, &upload, &claimers[0].job_id);
+	test_media_queue(&catalogs, true, &upload, &claimers[0].job_id);
 	for (unsigned i = 0; i < 8; i++) {
 		claimers[i].job_id = claimers[0].job_id;
 		assert_int_equal(pthread_create(&threads[i], NULL, claim_in_thread, &claimers[i]), 0);
@@ -103,7 +74,7 @@ static void a_claim_says_what_the_worker_needs(void **state)
 	struct job_claim claim;
 
 	(void)state;
-	queue_media(false, &upload, &job_id);
+	test_media_queue(&catalogs, false, &upload, &job_id);
 	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 	assert_true(uuid_equal(&claim.media_id, &upload.media_id));
 	assert_true(uuid_equal(&claim.owner_id, &upload.owner_id));
@@ -134,33 +105,39 @@ static void a_late_worker_changes_nothing(void **state)
 	struct job_failed failed;
 
 	(void)state;
-	queue_media(false, &upload, &job_id);
+	test_media_queue(&catalogs, false, &upload, &job_id);
 	late = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
-	assert_int_equal(catalog_job_beat(transcoder(), &call, &job_id, late.token, 30000, NULL), RC_OK);
+	assert_int_equal(catalog_job_beat(test_transcoder(&catalogs), &call, &job_id, late.token, 30000, NULL), RC_OK);
 	(void)test_job_claim(&catalogs, &job_id, JOB_TAKEN);
-	lapse(&job_id);
+	test_job_lapse(&catalogs, &job_id);
 	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 	assert_true(claim.token > late.token);
 	assert_int_equal(claim.attempts, 2);
 	test_variants_fill(&late, &of_late);
-	assert_int_equal(catalog_job_beat(transcoder(), &call, &job_id, late.token, 30000, NULL), RC_CONFLICT);
-	assert_int_equal(catalog_job_publish_preview(transcoder(), &call, &of_late.publish, &published, NULL),
+	assert_int_equal(catalog_job_beat(test_transcoder(&catalogs), &call, &job_id, late.token, 30000, NULL),
 	                 RC_CONFLICT);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &of_late.publish, &published, NULL), RC_CONFLICT);
-	assert_int_equal(catalog_job_fail(transcoder(), &call, &job_id, late.token, REASON_DECODE_FAILED, NULL, 0,
-	                                  &failed, NULL),
+	assert_int_equal(
+	        catalog_job_publish_preview(test_transcoder(&catalogs), &call, &of_late.publish, &published, NULL),
+	        RC_CONFLICT);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &of_late.publish, &published, NULL),
 	                 RC_CONFLICT);
-	assert_int_equal(catalog_job_release(transcoder(), &call, &job_id, late.token, NULL), RC_CONFLICT);
+	assert_int_equal(catalog_job_fail(test_transcoder(&catalogs), &call, &job_id, late.token, REASON_DECODE_FAILED,
+	                                  NULL, 0, &failed, NULL),
+	                 RC_CONFLICT);
+	assert_int_equal(catalog_job_release(test_transcoder(&catalogs), &call, &job_id, late.token, NULL),
+	                 RC_CONFLICT);
 	assert_int_equal(
 	        test_count_for(&catalogs, "SELECT count(*) FROM variants WHERE media_id = '%s'", &upload.media_id), 0);
 	assert_int_equal(test_count_for(&catalogs, "SELECT attempts FROM jobs WHERE id = '%s'", &job_id), 2);
 	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	assert_true(published.is_ready);
 	// Its answer was lost: once more.
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	assert_false(published.is_ready);
-	assert_int_equal(count_events("ready", &upload.media_id), 1);
+	assert_int_equal(test_event_count(&catalogs, "ready", &upload.media_id), 1);
 	(void)test_job_claim(&catalogs, &job_id, JOB_OVER);
 }
 
@@ -217,28 +194,34 @@ static void preview_first_then_ready_then_updated(void **state)
 	struct job_published published;
 
 	(void)state;
-	queue_media(true, &upload, &job_id);
+	test_media_queue(&catalogs, true, &upload, &job_id);
 	slow_id = test_job_id(&catalogs, &upload.media_id, "slow");
 	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 	test_variants_fill(&claim, &variants);
 	variants.publish.variant_count = 1;
 	variants.publish.facts = &facts;
-	assert_int_equal(catalog_job_publish_preview(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(
+	        catalog_job_publish_preview(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	        RC_OK);
 	assert_true(published.is_first_preview && !published.is_ready && !published.is_updated);
-	assert_int_equal(catalog_job_publish_preview(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(
+	        catalog_job_publish_preview(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	        RC_OK);
 	assert_false(published.is_first_preview);
 	variants.publish.variant_count = 2;
 	variants.publish.facts = NULL;
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	assert_true(!published.is_first_preview && published.is_ready && !published.is_updated);
 	slow = test_job_claim(&catalogs, &slow_id, JOB_CLAIMED);
 	assert_int_equal(slow.media_state, MEDIA_READY);
 	test_variants_fill(&slow, &slow_variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &slow_variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(
+	        catalog_job_finish(test_transcoder(&catalogs), &call, &slow_variants.publish, &published, NULL), RC_OK);
 	assert_true(!published.is_first_preview && !published.is_ready && published.is_updated);
-	assert_int_equal(count_events("preview", &upload.media_id), 1);
-	assert_int_equal(count_events("ready", &upload.media_id), 1);
-	assert_int_equal(count_events("updated", &upload.media_id), 1);
+	assert_int_equal(test_event_count(&catalogs, "preview", &upload.media_id), 1);
+	assert_int_equal(test_event_count(&catalogs, "ready", &upload.media_id), 1);
+	assert_int_equal(test_event_count(&catalogs, "updated", &upload.media_id), 1);
 	check_published(&upload, facts.thumbhash_length, variants.sha256);
 }
 
@@ -252,15 +235,17 @@ static void an_optional_job_that_is_first_leaves_ready_to_the_required_one(void 
 	struct job_published published;
 
 	(void)state;
-	queue_media(true, &upload, &job_id);
+	test_media_queue(&catalogs, true, &upload, &job_id);
 	slow_id = test_job_id(&catalogs, &upload.media_id, "slow");
 	claim = test_job_claim(&catalogs, &slow_id, JOB_CLAIMED);
 	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	assert_true(published.is_first_preview && !published.is_ready);
 	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	assert_true(!published.is_first_preview && published.is_ready);
 }
 
@@ -276,7 +261,9 @@ static void *finish_in_thread(void *context)
 	struct test_variants variants;
 
 	test_variants_fill(&finisher->claim, &variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &finisher->published, NULL), RC_OK);
+	assert_int_equal(
+	        catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &finisher->published, NULL),
+	        RC_OK);
 	return NULL;
 }
 
@@ -290,7 +277,7 @@ static void two_required_jobs_at_once_make_it_ready_once(void **state)
 		struct finisher finishers[2];
 		pthread_t threads[2];
 
-		queue_media(true, &upload, &job_id);
+		test_media_queue(&catalogs, true, &upload, &job_id);
 		slow_id = test_job_id(&catalogs, &upload.media_id, "slow");
 		test_run_for(&catalogs, "UPDATE jobs SET required = true WHERE media_id = '%s'", &upload.media_id);
 		finishers[0].claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
@@ -300,7 +287,7 @@ static void two_required_jobs_at_once_make_it_ready_once(void **state)
 		for (unsigned i = 0; i < 2; i++)
 			(void)pthread_join(threads[i], NULL);
 		assert_int_equal(finishers[0].published.is_ready + finishers[1].published.is_ready, 1);
-		assert_int_equal(count_events("ready", &upload.media_id), 1);
+		assert_int_equal(test_event_count(&catalogs, "ready", &upload.media_id), 1);
 	}
 }
 
@@ -315,10 +302,11 @@ static void a_new_generation_replaces_the_old_one_whole(void **state)
 	struct db_result *result;
 
 	(void)state;
-	queue_media(false, &upload, &job_id);
+	test_media_queue(&catalogs, false, &upload, &job_id);
 	claim = test_job_claim(&catalogs, &job_id, JOB_CLAIMED);
 	test_variants_fill(&claim, &variants);
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	test_run_for(
 	        &catalogs,
 	        "WITH m AS (UPDATE media SET generation = 2 WHERE id = '%s' RETURNING id, owner_id) INSERT INTO jobs (id, "
@@ -331,14 +319,17 @@ static void a_new_generation_replaces_the_old_one_whole(void **state)
 	assert_int_equal(claim.generation, 2);
 	test_variants_fill(&claim, &variants);
 	variants.publish.variant_count = 1;
-	assert_int_equal(catalog_job_publish_preview(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(
+	        catalog_job_publish_preview(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	        RC_OK);
 	assert_true(!published.is_first_preview && !published.is_updated);
 	assert_int_equal(catalog_variants(&catalogs.of[TEST_API], &call, &upload.media_id, 1, &result, NULL), RC_OK);
 	assert_int_equal(db_result_rows(result), 2);
 	assert_int_equal(db_result_int64(result, 0, 1), 1);
 	db_result_free(result);
 	variants.publish.variant_count = 2;
-	assert_int_equal(catalog_job_finish(transcoder(), &call, &variants.publish, &published, NULL), RC_OK);
+	assert_int_equal(catalog_job_finish(test_transcoder(&catalogs), &call, &variants.publish, &published, NULL),
+	                 RC_OK);
 	assert_true(published.is_updated && !published.is_ready);
 	assert_int_equal(catalog_variants(&catalogs.of[TEST_API], &call, &upload.media_id, 1, &result, NULL), RC_OK);
 	assert_int_equal(db_result_rows(result), 2);

@@ -173,3 +173,32 @@ void test_variants_fill(const struct job_claim *claim, struct test_variants *ret
 		.job_id = claim->job_id, .token = claim->token, .variants = ret_variants->variants, .variant_count = 2
 	};
 }
+
+void test_media_queue(struct test_catalogs *catalogs, bool with_optional, struct upload_new *ret_upload,
+                      struct uuid *ret_job_id)
+{
+	test_upload_begin(catalogs, ret_upload);
+	(void)test_upload_complete(catalogs, &ret_upload->upload_id, with_optional);
+	*ret_job_id = test_job_id(catalogs, &ret_upload->media_id, "fast");
+}
+
+const struct catalog *test_transcoder(const struct test_catalogs *catalogs)
+{
+	return &catalogs->of[TEST_TRANSCODER];
+}
+
+int64_t test_event_count(struct test_catalogs *catalogs, const char *verb, const struct uuid *media_id)
+{
+	char text[UUID_TEXT_SIZE], sql[256];
+	uuid_format(media_id, text);
+	(void)snprintf(
+	        sql, sizeof(sql),
+	        "SELECT count(*) FROM outbox WHERE subject = 'events.media.%s' AND payload->'data'->>'media_id' = '%s'",
+	        verb, text);
+	return test_database_count(&catalogs->database, sql);
+}
+
+void test_job_lapse(struct test_catalogs *catalogs, const struct uuid *job_id)
+{
+	test_run_for(catalogs, "UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = '%s'", job_id);
+}

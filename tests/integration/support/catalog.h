@@ -33,6 +33,19 @@ struct upload_ended test_upload_complete(struct test_catalogs *catalogs, const s
 // The id of a media's job in a pool.
 struct uuid test_job_id(struct test_catalogs *catalogs, const struct uuid *media_id, const char *pool);
 
+// A media of a new owner whose jobs are queued; ret_job_id is the one in pool fast.
+void test_media_queue(struct test_catalogs *catalogs, bool with_optional, struct upload_new *ret_upload,
+                      struct uuid *ret_job_id);
+
+// The transcoder's catalog.
+const struct catalog *test_transcoder(const struct test_catalogs *catalogs);
+
+// Outbox rows of events.media.<verb> of that media.
+int64_t test_event_count(struct test_catalogs *catalogs, const char *verb, const struct uuid *media_id);
+
+// Let a claimed job's lease run out.
+void test_job_lapse(struct test_catalogs *catalogs, const struct uuid *job_id);
+
 // Claim it as the transcoder; the outcome is asserted.
 struct job_claim test_job_claim(struct test_catalogs *catalogs, const struct uuid *job_id,
                                 enum job_claim_outcome outcome);
