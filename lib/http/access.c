@@ -19,6 +19,7 @@
 #include "http/respond.h"
 #include "http/router.h"
 #include "http/server_priv.h"
+#include "http/stream_priv.h"
 #include "http/telemetry.h"
 
 // The longest body that is read just to be thrown away, so that the client gets to read our answer.
@@ -40,6 +41,68 @@ static enum MHD_Result queue_answer(struct http_request *request)
 	enum MHD_Result result = MHD_queue_response(request->mhd, request->status, response);
 	MHD_destroy_response(response);
 	return result;
+}
+
+// ---- the handler --------------------------------------------------------------------------------------------------
+
+static void answer_forgotten(struct http_request *request)
+{
+	http_respond_rc(request, &(struct err){ RC_INTERNAL, "the handler returned without an answer" });
+}
+
+static void run_on_worker(void *argument)
+{
+	struct http_request *request = argument;
+	if (http_request_is_over(request)) {
+		request_abandon(request); // it waited past its deadline
+		return;
+	}
+	request_hold(request);
+	request->route->handle(request);
+	if (!request->handed_on && request_is_owed(request))
+		answer_forgotten(request);
+	request_release(request);
+}
+
+static bool refuse_while_stopping(struct http_request *request)
+{
+	if (!atomic_load(&request->server->stopping))
+		return false;
+	http_respond_retry_after(request, 1);
+	http_respond_problem(request, 503, "shutting-down", "This server is being stopped. Try again.");
+	return true;
+}
+
+static void set_running(struct http_request *request)
+{
+	(void)pthread_mutex_lock(&request->lock);
+	request->state = REQUEST_RUNNING;
+	(void)pthread_mutex_unlock(&request->lock);
+}
+
+// Run the handler, here or on a worker. False when the request is somebody else's now.
+static bool dispatch(struct http_request *request)
+{
+	request->begun_us = clock_monotonic_us();
+	connection_begin_answer(request->connection, request);
+	set_running(request); // before looking whether we are stopping: http_server_drain() looks the other way round
+	if (refuse_while_stopping(request))
+		return true;
+	if (request->route->run == ROUTE_EVENT) {
+		request->route->handle(request);
+		if (request->was_suspended)
+			return false;
+		if (request_state_now(request) == REQUEST_RUNNING)
+			answer_forgotten(request);
+		return true;
+	}
+	struct work_pool *workers = request->server->workers;
+	http_request_defer(request);
+	if (work_pool_submit(workers, run_on_worker, request) != RC_OK) {
+		http_respond_retry_after(request, 1);
+		http_respond_problem(request, 503, "overloaded", "Too much is going on. Try again shortly.");
+	}
+	return false;
 }
 
 // ---- the head -----------------------------------------------------------------------------------------------------
@@ -137,6 +200,29 @@ static bool must_close_early(const struct http_request *request)
 	       (length != NULL && strtoull(length, NULL, 10) > ACCESS_DRAIN_BYTES);
 }
 
+// An answer is there before the body was read.
+static enum MHD_Result answer_at_head(struct http_request *request)
+{
+	if (!must_close_early(request))
+		return MHD_YES;
+	request->closes = true;
+	return queue_answer(request);
+}
+
+// Run a streamed body's handler; called again when it was deferred and the connection was resumed: libmicrohttpd does
+// not go on to the body, nor send a 100, while the first call has left the connection suspended.
+static enum MHD_Result handle_head(struct http_request *request)
+{
+	enum request_state state = request_state_now(request);
+	if (state == REQUEST_READING) {
+		if (!dispatch(request))
+			return MHD_YES;
+		state = request_state_now(request);
+	}
+	request->at_head = false;
+	return state == REQUEST_ANSWERED ? answer_at_head(request) : MHD_YES;
+}
+
 static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *mhd, const char *target,
                              const char *method, const char *version, void **request_context)
 {
@@ -159,20 +245,22 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 		good = find_route(request) && check_credentials(request) && admit(request) &&
 		       check_body_length(request);
 	}
-	if (!good && must_close_early(request)) {
-		request->closes = true;
-		return queue_answer(request);
-	}
-	return MHD_YES;
+	if (!good)
+		return answer_at_head(request);
+	request->at_head = request->route->body == ROUTE_STREAMED;
+	return request->at_head ? handle_head(request) : MHD_YES;
 }
 
 // ---- the body -----------------------------------------------------------------------------------------------------
 
-static enum MHD_Result take_body(struct http_request *request, const char *data, size_t size)
+static enum MHD_Result drop(struct http_request *request, size_t size)
 {
-	request->body_seen += size;
-	if (request_state_now(request) != REQUEST_READING)
-		return request->body_seen > ACCESS_DRAIN_BYTES ? MHD_NO : MHD_YES;
+	request->body_drained += size;
+	return request->body_drained > ACCESS_DRAIN_BYTES ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result keep(struct http_request *request, const char *data, size_t size)
+{
 	buffer_append(&request->body, data, size);
 	if (buffer_ok(&request->body))
 		return MHD_YES;
@@ -182,66 +270,39 @@ static enum MHD_Result take_body(struct http_request *request, const char *data,
 	return MHD_YES;
 }
 
+static enum MHD_Result take_body(struct http_request *request, const char *data, size_t *size)
+{
+	enum request_state state = request_state_now(request);
+	enum stream_taken taken = STREAM_TAKEN;
+	enum MHD_Result result = MHD_YES;
+	if (state == REQUEST_READING)
+		result = keep(request, data, *size);
+	else if (state == REQUEST_ANSWERED)
+		result = drop(request, *size);
+	else
+		taken = stream_take(request, data, *size);
+	if (taken == STREAM_WAITS)
+		return MHD_YES;
+	request->body_seen += *size;
+	*size = 0;
+	return taken == STREAM_REFUSED ? MHD_NO : result;
+}
+
 // ---- the answer ---------------------------------------------------------------------------------------------------
 
-static void answer_forgotten(struct http_request *request)
+// The body is whole, or there was none.
+static enum MHD_Result finish(struct http_request *request)
 {
-	http_respond_rc(request, &(struct err){ RC_INTERNAL, "the handler returned without an answer" });
-}
-
-static void run_on_worker(void *argument)
-{
-	struct http_request *request = argument;
-	if (http_request_is_over(request)) {
-		request_abandon(request); // it waited past its deadline
-		return;
-	}
-	request_hold(request);
-	request->route->handle(request);
-	if (!request->handed_on && request_is_owed(request))
-		answer_forgotten(request);
-	request_release(request);
-}
-
-static bool refuse_while_stopping(struct http_request *request)
-{
-	if (!atomic_load(&request->server->stopping))
-		return false;
-	http_respond_retry_after(request, 1);
-	http_respond_problem(request, 503, "shutting-down", "This server is being stopped. Try again.");
-	return true;
-}
-
-static void set_running(struct http_request *request)
-{
-	(void)pthread_mutex_lock(&request->lock);
-	request->state = REQUEST_RUNNING;
-	(void)pthread_mutex_unlock(&request->lock);
-}
-
-// Run the handler, here or on a worker. False when the request is somebody else's now.
-static bool dispatch(struct http_request *request)
-{
-	request->begun_us = clock_monotonic_us();
-	connection_begin_answer(request->connection, request);
-	set_running(request); // before looking whether we are stopping: http_server_drain() looks the other way round
-	if (refuse_while_stopping(request))
-		return true;
-	if (request->route->run == ROUTE_EVENT) {
-		request->route->handle(request);
-		if (request->was_suspended)
-			return false;
-		if (request_is_owed(request))
+	enum request_state state = request_state_now(request);
+	if (state == REQUEST_READING && !dispatch(request))
+		return MHD_YES;
+	if (state == REQUEST_STREAMING) {
+		if (!stream_end(request))
+			return MHD_YES;
+		if (request_state_now(request) == REQUEST_RUNNING && !refuse_while_stopping(request))
 			answer_forgotten(request);
-		return true;
 	}
-	struct work_pool *workers = request->server->workers;
-	http_request_defer(request);
-	if (work_pool_submit(workers, run_on_worker, request) != RC_OK) {
-		http_respond_retry_after(request, 1);
-		http_respond_problem(request, 503, "overloaded", "Too much is going on. Try again shortly.");
-	}
-	return false;
+	return queue_answer(request);
 }
 
 enum MHD_Result access_handle(void *context, struct MHD_Connection *mhd, const char *target, const char *method,
@@ -250,14 +311,11 @@ enum MHD_Result access_handle(void *context, struct MHD_Connection *mhd, const c
 	struct http_request *request = *request_context;
 	if (request == NULL)
 		return begin(context, mhd, target, method, version, request_context);
-	if (*upload_size > 0) {
-		size_t size = *upload_size;
-		*upload_size = 0;
-		return take_body(request, upload, size);
-	}
-	if (request_state_now(request) == REQUEST_READING && !dispatch(request))
-		return MHD_YES;
-	return queue_answer(request);
+	if (*upload_size > 0)
+		return take_body(request, upload, upload_size);
+	if (request->at_head)
+		return handle_head(request);
+	return finish(request);
 }
 
 void access_completed(void *context, struct MHD_Connection *mhd, void **request_context,
@@ -271,12 +329,15 @@ void access_completed(void *context, struct MHD_Connection *mhd, void **request_
 	*request_context = NULL;
 	(void)pthread_mutex_lock(&request->lock);
 	bool unread = request->state == REQUEST_READING; // so the handler has not run, and never will
+	bool lost = request->state == REQUEST_STREAMING;
 	bool sent = request->state == REQUEST_QUEUED && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
 	request->state = REQUEST_DONE;
 	(void)pthread_mutex_unlock(&request->lock);
 	connection_end_request(request->connection);
 	telemetry_end(server->telemetry, request, sent ? request->status : 0);
-	if (unread)
+	if (lost)
+		stream_lose(request);
+	if (unread || lost)
 		request_abandon(request);
 	request_release(request);
 }

@@ -109,11 +109,21 @@ void connection_begin_answer(struct http_connection *connection, struct http_req
 {
 	set_cut(connection, request->deadline.at_us + CONNECTION_WRITE_GRACE_MS * 1000);
 	atomic_store_explicit(&connection->answer_at_us, request->deadline.at_us, memory_order_relaxed);
+	atomic_store_explicit(&connection->probe_at_us, 0, memory_order_relaxed);
+}
+
+void connection_await_body(struct http_connection *connection, const struct http_request *request)
+{
+	atomic_store_explicit(&connection->answer_at_us, 0, memory_order_relaxed);
+	set_cut(connection, request->window_ends_us);
+	atomic_store_explicit(&connection->probe_at_us, clock_monotonic_us() + CONNECTION_PROBE_MS * 1000,
+	                      memory_order_relaxed);
 }
 
 void connection_end_request(struct http_connection *connection)
 {
 	atomic_store_explicit(&connection->answer_at_us, 0, memory_order_relaxed);
+	atomic_store_explicit(&connection->probe_at_us, 0, memory_order_relaxed);
 	set_cut(connection, clock_monotonic_us() + connection->server->config.idle_ms * 1000);
 	set_request(connection, NULL);
 }

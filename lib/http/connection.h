@@ -16,6 +16,9 @@ struct http_server;
 
 // What is left to a client for taking an answer when the request's deadline has passed.
 #define CONNECTION_WRITE_GRACE_MS 5000
+// How long a client may be silent amid a streamed body before the reaper looks whether it is there. libmicrohttpd reads
+// edge-triggered and until a short read: a close that came together with the last bytes would show only at cut_at.
+#define CONNECTION_PROBE_MS 1000
 
 // libmicrohttpd's MHD_OPTION_NOTIFY_CONNECTION, context is the server.
 void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
@@ -24,10 +27,13 @@ void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_
 // The object of a libmicrohttpd connection; NULL when it could not be made.
 struct http_connection *connection_of(struct MHD_Connection *mhd);
 
-// A request's head was read: from now on its deadline counts. Event thread, like the two below.
+// A request's head was read: from now on its deadline counts. Event thread, like the next one.
 void connection_begin_request(struct http_connection *connection, struct http_request *request);
 // The body was read, the handler is about to run.
 void connection_begin_answer(struct http_connection *connection, struct http_request *request);
+// The client is to send more of a streamed body by the request's window_ends_us. Any thread, while the connection
+// cannot go away.
+void connection_await_body(struct http_connection *connection, const struct http_request *request);
 // Back to waiting for the next request.
 void connection_end_request(struct http_connection *connection);
 

@@ -37,6 +37,18 @@ static void answer_batch(struct reaper_batch *batch, const char *slug, const cha
 	batch->count = 0;
 }
 
+static bool is_closed_by_client(struct http_connection *connection, int64_t now_us)
+{
+	char byte;
+	int64_t probe_at_us = atomic_load_explicit(&connection->probe_at_us, memory_order_relaxed);
+	if (probe_at_us == 0 || probe_at_us > now_us)
+		return false;
+	// Unless it was set anew meanwhile.
+	(void)atomic_compare_exchange_strong(&connection->probe_at_us, &probe_at_us,
+	                                     now_us + CONNECTION_PROBE_MS * 1000);
+	return recv(connection->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 // True when the batch got full, so that there may be more.
 static bool look_at_connections(struct http_server *server, int64_t now_us, struct reaper_batch *batch)
 {
@@ -46,7 +58,8 @@ static bool look_at_connections(struct http_server *server, int64_t now_us, stru
 		int64_t answer_at_us = atomic_load_explicit(&connection->answer_at_us, memory_order_relaxed);
 		if (answer_at_us != 0 && answer_at_us <= now_us)
 			take_request(connection, batch);
-		if (atomic_load_explicit(&connection->cut_at_us, memory_order_relaxed) <= now_us)
+		if (atomic_load_explicit(&connection->cut_at_us, memory_order_relaxed) <= now_us ||
+		    is_closed_by_client(connection, now_us))
 			(void)shutdown(connection->descriptor, SHUT_RDWR);
 	}
 	(void)pthread_mutex_unlock(&server->lock);

@@ -9,6 +9,9 @@
 //      ├─ early problem ─────────┘                    │
 //      └─ client gone ────────────────────────────────┘
 //
+// A streamed body (stream.h) goes in circles: RUNNING or DEFERRED ──▶ STREAMING, and for each piece and at the end back
+// to RUNNING; STREAMING ──▶ DONE when the client has gone.
+//
 // Only the step out of DEFERRED may be made by any thread; it is made once, under the lock, and whoever makes it
 // resumes the connection. A suspended connection cannot go away, so the step to DONE never races with it.
 #pragma once
@@ -27,6 +30,7 @@ struct MHD_Connection;
 struct MHD_Response;
 struct http_connection;
 struct http_server;
+struct http_sink;
 struct json_t;
 
 #define HTTP_MAX_HEADERS 100
@@ -35,14 +39,15 @@ struct json_t;
 #define HTTP_REQUEST_ID_SIZE 65
 #define HTTP_TRACEPARENT_SIZE 56
 
-// In order: an answer is taken in the first three only.
+// In order: an answer is taken in those before ANSWERED only.
 enum request_state {
-	REQUEST_READING,  // event thread: the head was seen, the body is coming
-	REQUEST_RUNNING,  // event thread: in the handler
-	REQUEST_DEFERRED, // suspended: whoever has it answers, or the reaper does
-	REQUEST_ANSWERED, // the response is stored; the event thread will queue it
-	REQUEST_QUEUED,   // libmicrohttpd is sending it
-	REQUEST_DONE,     // libmicrohttpd has finished with it: mhd, connection and server are out of bounds
+	REQUEST_READING,   // event thread: the head was seen, the body is coming
+	REQUEST_RUNNING,   // event thread: in the handler
+	REQUEST_DEFERRED,  // suspended: whoever has it answers, or the reaper does
+	REQUEST_STREAMING, // event thread: pieces of the body are coming, for the sink
+	REQUEST_ANSWERED,  // the response is stored; the event thread will queue it
+	REQUEST_QUEUED,    // libmicrohttpd is sending it
+	REQUEST_DONE,      // libmicrohttpd has finished with it: mhd, connection and server are out of bounds
 };
 
 enum request_answerer { ANSWER_BY_HANDLER, ANSWER_BY_REAPER };
@@ -100,8 +105,14 @@ struct http_request {
 	int64_t begun_us;           // the handler was begun; 0: answered without one
 	int64_t answered_us;        // the answer was queued; 0: it never was
 	size_t body_seen;           // bytes of the body so far, those that were thrown away included
+	size_t body_drained;        // those of them that were thrown away
+	bool at_head;               // the body is not read before the handler has run
 	bool closes;                // close the connection after the answer, without reading on
 	bool was_suspended;
+	const struct http_sink *sink; // of a streamed body; set under the lock, as the next three
+	void *sink_state;
+	int64_t window_ends_us; // the client is cut off then, unless window_bytes have come to what they must
+	int64_t window_bytes;
 
 	pthread_mutex_t lock; // guards what follows
 	enum request_state state;

@@ -9,8 +9,8 @@
 
 struct http_request;
 
-// Runs once for each request, after authentication and with the whole body read. It answers by exactly one
-// http_respond_* call, or calls http_request_defer() and sees to it that another thread does.
+// Runs once for each request, after authentication and with the whole body read (but see ROUTE_STREAMED). It answers by
+// exactly one http_respond_* call, or calls http_request_defer() and sees to it that another thread does.
 typedef void http_handler(struct http_request *request);
 
 enum route_auth {
@@ -25,12 +25,19 @@ enum route_run {
 	ROUTE_WORKER, // on the server's work pool: may block, within http_request_deadline()
 };
 
+enum route_body {
+	ROUTE_WHOLE,    // the handler runs when the body was read
+	ROUTE_STREAMED, // the handler runs when the head was read, and then asks for the body, piece by piece
+	                // (stream.h)
+};
+
 struct route {
 	const char *method; // "GET" (serves HEAD too), "POST", …
 	const char *path;   // "/v1/media/{id}": a {name} takes one whole, non-empty segment; literals win over it
 	enum route_auth auth;
 	enum route_run run;
-	size_t body_limit; // bytes of the longest body taken; 0: a body is refused
+	size_t body_limit; // bytes of the longest body taken; 0: a body is refused; SIZE_MAX: the handler's to decide
+	enum route_body body;
 	http_handler *handle;
 	const char *summary; // one sentence (the OpenAPI test compares it)
 };

@@ -24,6 +24,7 @@
 
 #define SERVER_HEADER_MS 10000
 #define SERVER_IDLE_MS 75000
+#define SERVER_BODY_RATE 1024
 // A connection's memory with libmicrohttpd: the head, its records, the answer's head.
 #define SERVER_CONNECTION_BYTES (LIMIT_REQUEST_HEADER_BYTES + 16 * 1024)
 // How long a drain waits, beyond its time, for answers to be written.
@@ -144,6 +145,8 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 		server->config.header_ms = SERVER_HEADER_MS;
 	if (server->config.idle_ms == 0)
 		server->config.idle_ms = SERVER_IDLE_MS;
+	if (server->config.body_rate == 0)
+		server->config.body_rate = SERVER_BODY_RATE;
 	pthread_condattr_t monotonic;
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

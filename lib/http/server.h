@@ -42,6 +42,7 @@ struct http_server_config {
 	int64_t request_ms; // from the end of a request's head to its answer; 503 then, or cut while the body is coming
 	int64_t header_ms;  // from connecting to the end of the first headers; 0: 10000
 	int64_t idle_ms;    // a kept-alive connection's wait for, and headers of, the next request; 0: 75000
+	int64_t body_rate;  // bytes a second that a streamed body must bring, over each request_ms; 0: 1024
 	const char *cors_origins; // comma-separated; NULL or "": none
 	const struct route *const *routes;
 	size_t route_count;

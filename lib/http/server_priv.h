@@ -20,6 +20,7 @@ struct http_connection {
 	struct http_connection *previous, *next; // server->lock
 	int descriptor;                          // valid while in the list
 	_Atomic int64_t cut_at_us;               // the reaper shuts the socket down then
+	_Atomic int64_t probe_at_us;             // the reaper looks then whether the client has closed; 0: never
 	_Atomic int64_t answer_at_us;            // the reaper answers the deferred request then; 0: never
 	pthread_mutex_t lock;                    // guards request; taken inside server->lock, outside a request's
 	struct http_request *request;            // in hand; NULL between requests
