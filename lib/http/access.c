@@ -14,6 +14,7 @@
 #include "base/work_pool.h"
 #include "http/connection.h"
 #include "http/cors.h"
+#include "http/feed_priv.h"
 #include "http/head.h"
 #include "http/request_priv.h"
 #include "http/respond.h"
@@ -36,6 +37,8 @@ static enum MHD_Result queue_answer(struct http_request *request)
 	if (response == NULL)
 		return MHD_NO; // no memory: closes the connection
 	request->answered_us = clock_monotonic_us();
+	if (request->feed != NULL)
+		feed_attach(request->feed, request->connection);
 	if (request->closes || atomic_load(&request->server->closing))
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	enum MHD_Result result = MHD_queue_response(request->mhd, request->status, response);
@@ -330,7 +333,9 @@ void access_completed(void *context, struct MHD_Connection *mhd, void **request_
 	(void)pthread_mutex_lock(&request->lock);
 	bool unread = request->state == REQUEST_READING; // so the handler has not run, and never will
 	bool lost = request->state == REQUEST_STREAMING;
-	bool sent = request->state == REQUEST_QUEUED && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+	// A feed's client leaves when it likes.
+	bool sent = request->state == REQUEST_QUEUED &&
+	            (code == MHD_REQUEST_TERMINATED_COMPLETED_OK || request->feed != NULL);
 	request->state = REQUEST_DONE;
 	(void)pthread_mutex_unlock(&request->lock);
 	connection_end_request(request->connection);

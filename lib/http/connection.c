@@ -120,6 +120,17 @@ void connection_await_body(struct http_connection *connection, const struct http
 	                      memory_order_relaxed);
 }
 
+void connection_begin_feed(struct http_connection *connection)
+{
+	atomic_store_explicit(&connection->answer_at_us, 0, memory_order_relaxed);
+	set_cut(connection, INT64_MAX);
+}
+
+void connection_cut(struct http_connection *connection)
+{
+	set_cut(connection, 0);
+}
+
 void connection_end_request(struct http_connection *connection)
 {
 	atomic_store_explicit(&connection->answer_at_us, 0, memory_order_relaxed);

@@ -34,8 +34,13 @@ void connection_begin_answer(struct http_connection *connection, struct http_req
 // The client is to send more of a streamed body by the request's window_ends_us. Any thread, while the connection
 // cannot go away.
 void connection_await_body(struct http_connection *connection, const struct http_request *request);
+// The answer is a feed: no deadline any more.
+void connection_begin_feed(struct http_connection *connection);
 // Back to waiting for the next request.
 void connection_end_request(struct http_connection *connection);
+
+// Have the reaper shut the socket down at once. Any thread, while the connection lives.
+void connection_cut(struct http_connection *connection);
 
 // Answer every request that is deferred now 503. Any thread but event threads.
 void connections_answer_deferred(struct http_server *server, const char *slug, const char *detail);

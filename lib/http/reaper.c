@@ -5,12 +5,15 @@
 
 #include "base/clock.h"
 #include "http/connection.h"
+#include "http/feed_priv.h"
 #include "http/request_priv.h"
 #include "http/respond_priv.h"
 #include "http/server_priv.h"
 
 #define REAPER_PERIOD_MS 50
 #define REAPER_BATCH 64
+// Feeds are looked after less often.
+#define REAPER_FEED_PERIODS 10
 
 // Requests found overdue, each with a reference, answered outside the locks (libmicrohttpd has locks of its own).
 struct reaper_batch {
@@ -117,8 +120,10 @@ static void *reap(void *argument)
 {
 	struct http_server *server = argument;
 	struct reaper_batch batch = { .count = 0 };
-	while (wait_period(server)) {
+	for (unsigned period = 1; wait_period(server); period++) {
 		bool more = true;
+		if (period % REAPER_FEED_PERIODS == 0)
+			feeds_tend(server);
 		while (more) {
 			more = look_at_connections(server, clock_monotonic_us(), &batch);
 			answer_batch(&batch, "timeout", "This took too long. Try again shortly.");

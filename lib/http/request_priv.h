@@ -29,6 +29,7 @@
 struct MHD_Connection;
 struct MHD_Response;
 struct http_connection;
+struct http_feed;
 struct http_server;
 struct http_sink;
 struct json_t;
@@ -113,6 +114,7 @@ struct http_request {
 	void *sink_state;
 	int64_t window_ends_us; // the client is cut off then, unless window_bytes have come to what they must
 	int64_t window_bytes;
+	struct http_feed *feed; // the answer is one; not to be looked into after QUEUED
 
 	pthread_mutex_t lock; // guards what follows
 	enum request_state state;

@@ -73,6 +73,11 @@ static void add_headers(struct MHD_Response *response, const struct http_request
 		(void)MHD_add_response_header(response, own->name, own->value);
 }
 
+void respond_add_headers(struct MHD_Response *response, const struct http_request *request, const char *content_type)
+{
+	add_headers(response, request, content_type, request->answer_headers);
+}
+
 // Takes the buffer's memory; a NULL buffer is an empty body.
 static struct MHD_Response *make_response(struct buffer *taken)
 {

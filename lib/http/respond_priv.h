@@ -1,7 +1,11 @@
 // Answering in a handler's stead; for lib/http alone.
 #pragma once
 
+struct MHD_Response;
 struct http_request;
+
+// Put the headers on that every answer carries, and those set by the handler. Before the request is given up.
+void respond_add_headers(struct MHD_Response *response, const struct http_request *request, const char *content_type);
 
 // Answer a deferred request 503 with Retry-After: 1 (once; otherwise nothing happens). Any thread that holds a
 // reference.

@@ -17,6 +17,7 @@
 #include "http/builtin.h"
 #include "http/connection.h"
 #include "http/cors.h"
+#include "http/feed_priv.h"
 #include "http/head.h"
 #include "http/listener.h"
 #include "http/router.h"
@@ -128,6 +129,7 @@ static void server_free(struct http_server *server)
 	cors_free(server->cors);
 	telemetry_free(server->telemetry);
 	(void)pthread_mutex_destroy(&server->lock);
+	(void)pthread_mutex_destroy(&server->feeds_lock);
 	(void)pthread_mutex_destroy(&server->reaper_lock);
 	(void)pthread_cond_destroy(&server->reaper_wake);
 	free(server->routes);
@@ -154,6 +156,7 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&server->reaper_lock, NULL);
 	(void)pthread_mutex_init(&server->lock, NULL);
+	(void)pthread_mutex_init(&server->feeds_lock, NULL);
 	enum rc rc = build(server, err);
 	if (rc != RC_OK) {
 		server_free(server);
@@ -178,11 +181,14 @@ void http_server_set_leaving(struct http_server *server)
 	atomic_store(&server->leaving, true);
 }
 
-// Until nothing is in hand, or the deadline.
+// Until nothing is in hand, or the deadline. Feeds have no end of their own.
 static void wait_for_requests(struct http_server *server, struct deadline deadline)
 {
-	while (connections_count(server).requests > 0 && !deadline_passed(deadline))
+	feeds_end_all(server);
+	while (connections_count(server).requests > 0 && !deadline_passed(deadline)) {
 		clock_sleep_ms(5);
+		feeds_end_all(server);
+	}
 }
 
 void http_server_drain(struct http_server *server, int64_t drain_ms)

@@ -10,6 +10,7 @@
 
 struct MHD_Daemon;
 struct cors;
+struct http_feed;
 struct http_telemetry;
 struct router;
 struct work_pool;
@@ -46,6 +47,10 @@ struct http_server {
 
 	pthread_mutex_t lock; // guards the list of connections
 	struct http_connection *connections;
+
+	pthread_mutex_t feeds_lock; // guards the list of feeds
+	struct http_feed *feeds;
+	size_t feed_count;
 
 	pthread_t reaper;
 	bool reaper_runs;

@@ -22,6 +22,7 @@ struct route_metrics {
 
 struct http_telemetry {
 	struct metric *connections;
+	struct metric *feeds;
 	struct metric *in_flight;
 	struct metric *waiting;
 	size_t route_count;
@@ -52,6 +53,8 @@ struct http_telemetry *telemetry_new(struct metrics *metrics, const struct route
 	telemetry->route_count = count;
 	telemetry->connections =
 	        metrics_add(metrics, METRIC_GAUGE, "safelight_http_connections", "Open client connections.", NULL);
+	telemetry->feeds = metrics_add(metrics, METRIC_GAUGE, "safelight_http_feeds",
+	                               "Open feeds (they count as requests in hand, too).", NULL);
 	telemetry->in_flight =
 	        metrics_add(metrics, METRIC_GAUGE, "safelight_http_requests_in_flight", "Requests in hand.", NULL);
 	telemetry->waiting = metrics_add(metrics, METRIC_GAUGE, "safelight_http_worker_queue_requests",
@@ -70,6 +73,11 @@ void telemetry_free(struct http_telemetry *telemetry)
 void telemetry_count_connection(struct http_telemetry *telemetry, int64_t change)
 {
 	metric_add(telemetry->connections, change);
+}
+
+void telemetry_count_feed(struct http_telemetry *telemetry, int64_t change)
+{
+	metric_add(telemetry->feeds, change);
 }
 
 void telemetry_begin(struct http_telemetry *telemetry)

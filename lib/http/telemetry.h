@@ -16,6 +16,7 @@ struct http_telemetry *telemetry_new(struct metrics *metrics, const struct route
 void telemetry_free(struct http_telemetry *telemetry);
 
 void telemetry_count_connection(struct http_telemetry *telemetry, int64_t change);
+void telemetry_count_feed(struct http_telemetry *telemetry, int64_t change);
 void telemetry_begin(struct http_telemetry *telemetry);
 
 // The request is over: with the status that the client got, 0 when it had gone before. Counts, and logs at info what
