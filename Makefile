@@ -21,7 +21,7 @@ LDFLAGS_BIN := $(if $(SANITIZE),,-pie)
 
 # Third-party libraries, each in its layer only (docs/dependencies.md says why each is here).
 MODULES := catalog bus store db http media base
-LIBS_base := -lsodium -lcrypto -linih
+LIBS_base := -lsodium -lcrypto -linih -lsystemd
 LIBS_media := -ljansson
 LIBS_http := -lmicrohttpd -lcurl -ljwt -ljansson
 LIBS_db := -lpq
@@ -52,6 +52,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 -include tests/hostile/hostile.mk
 -include tests/fuzz/fuzz.mk
 -include tests/bench/bench.mk
+-include deploy/deploy.mk
 INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
 
 CPPFLAGS_TIDY := -D_GNU_SOURCE -Ilib -I. $(CFLAGS_bus) $(foreach m,http db store,$(CFLAGS_$(m))) \
@@ -87,7 +88,7 @@ logs: ## follow the local stack's logs
 check: ## install what tests need, build, run every test on a stack of its own
 	$(Q)deploy/packages/install.sh check
 	$(Q)$(MAKE) -s -j"$$(nproc)" build tests
-	$(Q)BUILD="$(BUILD)" tests/run.sh lint unit integration browser
+	$(Q)BUILD="$(BUILD)" tests/run.sh lint unit packages integration deploy browser
 
 tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(FUZZ_REPLAYS) ## build every test
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests and counts them: tests/run.sh [lint] [unit] [integration] [browser]…; the last line is "N passed, N failed, N skipped".
+# Runs the tests and counts them: tests/run.sh [lint] [unit] [packages] [integration] [deploy] [browser]…; the last line is "N passed, N failed, N skipped".
 # Unit tests need nothing; the others get a stack of their own (RUN_DIR, PORT_BASE), torn down at the end. ONLY=<pattern> picks binaries.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -11,7 +11,7 @@ ONLY="${ONLY:-}"
 KEEP_STACK="${KEEP_STACK:-}"
 TEST_SECONDS="${TEST_SECONDS:-420}"
 LOGS="$BUILD/test-logs"
-export RUN_DIR PORT_BASE
+export BUILD RUN_DIR PORT_BASE
 BUILD_DIR="$(mkdir -p "$BUILD" && cd "$BUILD" && pwd)"
 export BUILD_DIR
 passed=0 failed=0 skipped=0
@@ -115,14 +115,15 @@ mkdir -p "$LOGS"
 stack_wanted=
 for part in "$@"; do
 	case "$part" in
-	integration | browser) stack_wanted=1 ;;
+	integration | deploy | browser) stack_wanted=1 ;;
 	esac
 done
 for part in "$@"; do
 	case "$part" in
 	lint) printf 'lint\n' && run_lint ;;
 	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays && run_program tests/cloudfront/test.sh ;;
-	integration | browser) ;;
+	packages) printf 'packages\n' && run_program tests/deploy/packages.sh ;;
+	integration | deploy | browser) ;;
 	*) printf 'unknown part: %s\n' "$part" >&2 && exit 64 ;;
 	esac
 done
@@ -133,6 +134,7 @@ if [ -n "$stack_wanted" ]; then
 		for part in "$@"; do
 			case "$part" in
 			integration) printf 'integration tests\n' && run_programs integration ;;
+			deploy) printf 'deployment tests\n' && run_program tests/deploy/blue_green.sh ;;
 			browser) printf 'browser tests\n' && run_browser ;;
 			esac
 		done

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "base/settings.h"
 
 #define EXIT_USAGE 64
@@ -125,6 +126,7 @@ static void drain(const struct service *service, void *state, sigset_t *signals)
 {
 	pthread_t watcher;
 	LOG_EVENT(LOG_INFO, "draining");
+	service_manager_tell_stopping();
 	(void)sigdelset(signals, SIGHUP);
 	if (pthread_create(&watcher, NULL, watch_second_signal, signals) == 0)
 		(void)pthread_detach(watcher);
@@ -151,6 +153,7 @@ static int run(const struct service *service, const struct settings *settings, c
 		return 1;
 	}
 	LOG_EVENT(LOG_INFO, "started", LOG_TEXT("version", SAFELIGHT_VERSION));
+	service_manager_tell_ready("version " SAFELIGHT_VERSION);
 	for (int number; sigwait(&signals, &number) == 0 && number == SIGHUP;)
 		reload(service, state, config);
 	drain(service, state, &signals);

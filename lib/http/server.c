@@ -85,10 +85,11 @@ static enum rc start_daemon(struct http_server *server, struct err *err)
 	server->daemon = MHD_start_daemon(
 	        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 	        access_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET,
-	        server->listener, MHD_OPTION_CONNECTION_LIMIT, config->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	        (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-	        access_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
-	        MHD_OPTION_UNESCAPE_CALLBACK, head_leave_escaped, server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+	        server->listener.descriptor, MHD_OPTION_CONNECTION_LIMIT, config->connections,
+	        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	        MHD_OPTION_NOTIFY_COMPLETED, access_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify,
+	        server, MHD_OPTION_UNESCAPE_CALLBACK, head_leave_escaped, server, MHD_OPTION_ARRAY, pool,
+	        MHD_OPTION_END);
 	if (server->daemon == NULL)
 		return err_set(err, RC_UNAVAILABLE, "cannot start the event threads");
 	return RC_OK;
@@ -108,7 +109,7 @@ static enum rc build(struct http_server *server, struct err *err)
 	server->telemetry = telemetry_new(config->metrics, server->routes, server->route_count);
 	if (server->telemetry == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for the server");
-	rc = listener_open(config->listen, &server->listener, &server->port, err);
+	rc = listener_open(config->listen, &server->listener, err);
 	if (rc != RC_OK)
 		return rc;
 	server->workers = work_pool_new(name, config->workers, config->queue, err);
@@ -123,8 +124,8 @@ static void server_free(struct http_server *server)
 {
 	reaper_stop(server);
 	work_pool_free(server->workers);
-	if (server->listener >= 0)
-		(void)close(server->listener);
+	if (server->listener.descriptor >= 0)
+		(void)close(server->listener.descriptor);
 	router_free(server->router);
 	cors_free(server->cors);
 	telemetry_free(server->telemetry);
@@ -142,7 +143,7 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 	if (server == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for the server");
 	server->config = *config;
-	server->listener = -1;
+	server->listener.descriptor = -1;
 	if (server->config.header_ms == 0)
 		server->config.header_ms = SERVER_HEADER_MS;
 	if (server->config.idle_ms == 0)
@@ -168,7 +169,7 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 
 uint16_t http_server_port(const struct http_server *server)
 {
-	return server->port;
+	return server->listener.port;
 }
 
 struct work_pool *http_server_workers(struct http_server *server)
@@ -197,8 +198,10 @@ void http_server_drain(struct http_server *server, int64_t drain_ms)
 		return;
 	atomic_store(&server->leaving, true);
 	atomic_store(&server->closing, true);
-	(void)MHD_quiesce_daemon(server->daemon);    // gives the listener back, to be closed after the daemon
-	(void)shutdown(server->listener, SHUT_RDWR); // but refuse at once who would else wait in its queue
+	(void)MHD_quiesce_daemon(server->daemon); // gives the listener back, to be closed after the daemon
+	// Who waits in its queue is refused at once, unless our successor will serve them.
+	if (!server->listener.is_inherited)
+		(void)shutdown(server->listener.descriptor, SHUT_RDWR);
 	wait_for_requests(server, deadline_after_ms(drain_ms));
 	// From here no handler is begun, so what is deferred can only become less; libmicrohttpd aborts the process
 	// when it is stopped with a suspended connection.

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "http/listener.h"
 #include "http/server.h"
 
 struct MHD_Daemon;
@@ -38,8 +39,7 @@ struct http_server {
 	struct http_telemetry *telemetry;
 	struct work_pool *workers;
 	struct MHD_Daemon *daemon;
-	int listener;
-	uint16_t port;
+	struct listener listener;
 
 	atomic_bool leaving;  // /readyz says no
 	atomic_bool closing;  // connections are closed after their present answer

@@ -53,4 +53,5 @@ only 'ngx_' cdn-config/
 only 'sodium' 'lib/base/|metadata-api/password'
 only 'openssl' 'lib/base/'
 only 'magic' ingest/
+only 'systemd/' lib/base/
 printf '1..%d\n' "$test_number"
