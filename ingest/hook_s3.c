@@ -133,7 +133,7 @@ static void take(void *argument)
 
 static void handle(struct http_request *request)
 {
-	ingest_run_settler(request, take);
+	ingest_run_settler(request, take, request);
 }
 
 const struct route route_hook_s3 = {

@@ -26,6 +26,9 @@ struct ingest_live {
 	_Atomic int64_t max_upload_bytes;
 	_Atomic int64_t max_image_bytes;
 	_Atomic int64_t presign_seconds;
+	_Atomic int64_t multipart_bytes;
+	_Atomic int64_t part_bytes;
+	_Atomic int64_t multipart_seconds;
 	_Atomic int64_t expiry_grace_seconds;
 	_Atomic int64_t reconcile_ms;
 	_Atomic int64_t overdue_ms;
@@ -74,9 +77,9 @@ struct ingest *ingest_of(const struct http_request *request);
 // A call's frame for the catalog: the request's deadline and trace.
 struct catalog_call ingest_call_of(const struct http_request *request);
 
-// Hand a request over to a settler: run(request) answers it. 503 at once when too many wait. Call from an event thread
-// as the handler's last act.
-void ingest_run_settler(struct http_request *request, void (*run)(void *request));
+// Hand a request over to a settler: run(argument) answers it; argument is the request, or something in its arena that
+// leads to it. 503 at once when too many wait. The handler's last act.
+void ingest_run_settler(struct http_request *request, void (*run)(void *argument), void *argument);
 
 // True when the request's deadline has been answered already (or a drain has ended it): then it is let go, and the
 // settler just returns.

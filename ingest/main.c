@@ -36,11 +36,11 @@ struct catalog_call ingest_call_of(const struct http_request *request)
 		                      .traceparent = http_request_traceparent(request) };
 }
 
-void ingest_run_settler(struct http_request *request, void (*run)(void *request))
+void ingest_run_settler(struct http_request *request, void (*run)(void *argument), void *argument)
 {
 	struct ingest *ingest = ingest_of(request);
 	http_request_defer(request);
-	if (work_pool_submit(ingest->settlers, run, request) == RC_OK)
+	if (work_pool_submit(ingest->settlers, run, argument) == RC_OK)
 		return;
 	http_respond_retry_after(request, 2);
 	http_respond_problem(request, 503, "overloaded",
@@ -84,6 +84,9 @@ static void reload(void *state, const struct settings *settings)
 	live->max_upload_bytes = settings->ingest_max_upload_bytes;
 	live->max_image_bytes = settings->ingest_max_image_bytes;
 	live->presign_seconds = settings->store_presign_seconds;
+	live->multipart_bytes = settings->ingest_multipart_bytes;
+	live->part_bytes = settings->ingest_part_bytes;
+	live->multipart_seconds = settings->ingest_multipart_seconds;
 	live->expiry_grace_seconds = settings->ingest_expiry_grace_seconds;
 	live->reconcile_ms = settings->ingest_reconcile_ms;
 	live->overdue_ms = settings->ingest_overdue_ms;

@@ -2,6 +2,7 @@
 #include "ingest/routes.h"
 
 const struct route *const INGEST_ROUTES[] = {
-	&route_upload_begin, &route_upload_get, &route_upload_complete, &route_upload_abort, &route_hook_s3,
+	&route_upload_begin,    &route_upload_batch, &route_upload_parts, &route_upload_get,
+	&route_upload_complete, &route_upload_abort, &route_hook_s3,
 };
 const size_t INGEST_ROUTE_COUNT = sizeof INGEST_ROUTES / sizeof INGEST_ROUTES[0];

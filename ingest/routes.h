@@ -6,6 +6,8 @@
 #include "http/route.h"
 
 extern const struct route route_upload_begin;
+extern const struct route route_upload_batch;
+extern const struct route route_upload_parts;
 extern const struct route route_upload_get;
 extern const struct route route_upload_complete;
 extern const struct route route_upload_abort;

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/settings.h"
 #include "ingest/ingest.h"
+#include "ingest/multipart.h"
 #include "ingest/sniff.h"
 #include "ingest/verdict.h"
 #include "media/preset.h"
@@ -75,6 +76,19 @@ static enum rc look_into_store(struct ingest *ingest, const struct catalog_call 
 	if (rc == RC_OK)
 		*ret_evidence = evidence;
 	return rc;
+}
+
+// The parts may all be there, and nobody has said so; or somebody is assembling them right now.
+static enum rc assemble_and_look(struct ingest *ingest, const struct catalog_call *call,
+                                 const struct upload_row *upload, struct evidence *ret_evidence, struct err *err)
+{
+	struct multipart_assembled assembled;
+	enum rc rc = multipart_assemble(ingest, call, upload, NULL, 0, &assembled, err);
+	if (rc != RC_OK)
+		return rc;
+	if (assembled.outcome == MULTIPART_ASSEMBLED || assembled.outcome == MULTIPART_GONE)
+		return look_into_store(ingest, call, upload, ret_evidence, err);
+	return err_set(err, RC_NOT_FOUND, "parts are missing");
 }
 
 // The jobs of an accepted media: optional ones, and those of documents, only where the operator runs such a pool.
@@ -170,6 +184,8 @@ enum rc settle_upload(struct ingest *ingest, const struct catalog_call *call, co
 		return RC_OK;
 	}
 	enum rc rc = look_into_store(ingest, call, upload, &evidence, err);
+	if (rc == RC_NOT_FOUND && upload->multipart_id != NULL)
+		rc = assemble_and_look(ingest, call, upload, &evidence, err);
 	if (rc == RC_NOT_FOUND) {
 		*ret_settled = (struct settled){ .outcome = SETTLE_ABSENT };
 		return RC_OK;

@@ -20,7 +20,8 @@ struct settled {
 };
 
 // End an open upload if its bytes have come: completed with its jobs, or rejected with a reason. An upload that has
-// ended is left alone. Blocks for up to three calls of the store and one of the database, within the call's deadline.
+// ended is left alone; one whose parts are all there is assembled. Blocks for a few calls of the store and one of the
+// database, within the call's deadline.
 // Transient errors (store or database away, RC_UNKNOWN, the object changed meanwhile): nothing is lost, call again.
 // Any thread that may wait.
 enum rc settle_upload(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,

@@ -44,6 +44,7 @@ struct sweep {
 	// Where the listing of each bucket goes on: behind this key; "" at the beginning.
 	char originals_after[1025];
 	char media_after[1025];
+	char parts_after[4096]; // the listing's continuation
 	bool is_probed;        // what the store can do is known
 	bool has_streams;      // the bus has what it needs
 	bool was_events_empty; // at the last look
@@ -67,4 +68,4 @@ sweep_function sweep_expired;   // sweep_uploads.c: bytes that never came
 sweep_function sweep_deletions; // janitor.c: objects and edge copies of what was deleted
 sweep_function sweep_rows;      // janitor.c: rows that nobody needs any more
 sweep_function sweep_orphans;   // sweep_orphans.c: objects without a row, a page of each bucket
-sweep_function sweep_parts;     // sweep_orphans.c: multipart uploads left behind
+sweep_function sweep_parts;     // sweep_parts.c: multipart uploads left behind

@@ -17,7 +17,6 @@
 #include "ingest/sweep.h"
 #include "media/object_key.h"
 #include "store/store.h"
-#include "store/store_multipart.h"
 
 #define KEYS_BYTES (STORE_LIST_PAGE * (OBJECT_KEY_SIZE + 4))
 // When not one of so many objects has a row, this is the wrong database or the wrong bucket, not a page of orphans.
@@ -182,27 +181,4 @@ enum rc sweep_orphans(struct sweep *sweep, struct err *err)
 		                           sweep->media_after, sizeof sweep->media_after };
 	enum rc rc = scan_page(sweep, &originals, err);
 	return rc == RC_OK ? scan_page(sweep, &media, err) : rc;
-}
-
-enum rc sweep_parts(struct sweep *sweep, struct err *err)
-{
-	const char *bucket = sweep->ingest->settings->store_originals_bucket;
-	int64_t newest = clock_now_us() - sweep->ingest->live.orphan_grace_seconds * 1000000;
-	struct store_upload_page page = { 0 };
-	const struct store_list_options options = { .timeout_ms = SWEEP_CALL_MS };
-	enum rc rc = store_upload_list(sweep->ingest->store, bucket, &options, &page, err);
-	if (rc != RC_OK)
-		return err_prefix(err, rc, "store");
-	for (size_t i = 0; i < page.count && rc == RC_OK && !sweep->is_stopping; i++) {
-		const struct store_target target = { .bucket = bucket,
-			                             .key = page.uploads[i].key,
-			                             .timeout_ms = SWEEP_CALL_MS };
-		if (page.uploads[i].initiated_us > newest)
-			continue;
-		rc = store_upload_abort(sweep->ingest->store, &target, page.uploads[i].upload_id, err);
-		if (rc == RC_OK)
-			sweep_add(sweep, SWEEP_uploads_aborted, 1);
-	}
-	store_upload_page_done(&page);
-	return rc;
 }

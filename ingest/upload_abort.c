@@ -1,26 +1,12 @@
 // DELETE /v1/uploads/{id}: the client gives up; its reservation is freed and what it had sent is removed.
-#include "base/log.h"
 #include "base/metrics.h"
-#include "base/settings.h"
 #include "catalog/upload.h"
 #include "http/request.h"
 #include "http/respond.h"
 #include "ingest/ingest.h"
+#include "ingest/multipart.h"
 #include "ingest/routes.h"
 #include "ingest/upload_view.h"
-#include "store/store_multipart.h"
-
-// Best effort: the bucket's lifecycle and the reconciler remove parts that stay behind.
-static void abort_parts(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload)
-{
-	const struct store_target target = { .bucket = ingest->settings->store_originals_bucket,
-		                             .key = upload->object_key,
-		                             .timeout_ms = ingest_store_ms(ingest, call->deadline) };
-	struct err err = { 0 };
-	if (upload->multipart_id != NULL &&
-	    store_upload_abort(ingest->store, &target, upload->multipart_id, &err) != RC_OK)
-		LOG_FAILURE(LOG_WARNING, "parts_not_aborted", &err);
-}
 
 // Nothing is held by an upload that expired or was rejected: giving it up is done.
 static bool is_given_up(enum media_state state)
@@ -38,7 +24,7 @@ static enum rc abort_upload(struct ingest *ingest, const struct catalog_call *ca
 	if (rc != RC_OK)
 		return rc;
 	metric_add(ingest->counters.aborted, ended.changed);
-	abort_parts(ingest, call, upload);
+	multipart_abort(ingest, call, upload);
 	return RC_OK;
 }
 

@@ -4,40 +4,13 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "ingest/ingest.h"
+#include "ingest/multipart_view.h"
 #include "ingest/routes.h"
+#include "ingest/upload_begun.h"
 #include "ingest/upload_request.h"
 #include "ingest/upload_view.h"
 
-static void refuse(struct http_request *request, const struct upload_new *new, const struct err *err)
-{
-	static const struct http_field_error NO_ITEM = { "/item_id", "there is no such item of yours" };
-	switch (err->rc) {
-	case RC_LIMIT:
-		http_respond_problem(request, 507, "quota-exceeded",
-		                     "This upload would exceed your quota. Delete something, or finish or cancel "
-		                     "uploads that you have begun.");
-		break;
-	case RC_CONFLICT:
-		http_respond_problem(request, 422, "idempotency-key-reused",
-		                     "This Idempotency-Key was used for another request. Use a new one for each.");
-		break;
-	case RC_NOT_FOUND:
-		if (new->item_id == NULL)
-			http_respond_problem(request, 422, "idempotency-key-reused",
-			                     "What was begun with this Idempotency-Key is gone. Use a new one.");
-		else
-			http_respond_problem_fields(request, 422, "invalid-field", "One field is not right.", &NO_ITEM,
-			                            1);
-		break;
-	case RC_DENIED:
-		http_respond_problem(request, 401, "unauthorized", "This account does not exist any more.");
-		break;
-	default:
-		upload_view_fail(request, err);
-	}
-}
-
-// The client asked this before and did not get the answer: the same upload, with a fresh URL.
+// The client asked this before and did not get the answer: the same upload, with fresh URLs.
 static void answer_earlier(struct ingest *ingest, struct http_request *request, const struct uuid *upload_id)
 {
 	struct upload_row upload;
@@ -50,23 +23,20 @@ static void answer_earlier(struct ingest *ingest, struct http_request *request, 
 		return;
 	}
 	const struct upload_view view = upload_view_of(&upload);
-	upload_view_answer(ingest, request, 201, &view);
+	if (upload.part_size != 0)
+		multipart_view_answer(request, &upload.id, 201, false);
+	else
+		upload_view_answer(ingest, request, 201, &view);
 	db_result_free(result);
 }
 
 static void answer_new(struct ingest *ingest, struct http_request *request, const struct upload_new *new)
 {
-	const struct upload_view view = {
-		.upload_id = new->upload_id,
-		.media_id = new->media_id,
-		.state = MEDIA_AWAITING_UPLOAD,
-		.object_key = new->object_key,
-		.content_type = new->content_type,
-		.size = new->size,
-		.content_md5 = new->content_md5,
-		.expires_at = new->expires_at,
-	};
-	upload_view_answer(ingest, request, 201, &view);
+	const struct upload_view view = upload_view_of_new(new);
+	if (new->part_size != 0)
+		multipart_view_answer(request, &new->upload_id, 201, false);
+	else
+		upload_view_answer(ingest, request, 201, &view);
 }
 
 static void handle(struct http_request *request)
@@ -79,20 +49,18 @@ static void handle(struct http_request *request)
 		return;
 	const struct catalog_call call = ingest_call_of(request);
 	if (catalog_upload_begin(&ingest->catalog, &call, &upload.new, &begun, &err) != RC_OK) {
-		refuse(request, &upload.new, &err);
+		upload_begun_refuse(request, &upload.new, "", &err);
 		return;
 	}
+	upload_begun_count(ingest, &begun);
 	switch (begun.outcome) {
 	case UPLOAD_BEGUN:
-		metric_add(ingest->counters.begun, 1);
 		answer_new(ingest, request, &upload.new);
 		break;
 	case UPLOAD_REPEATED:
-		metric_add(ingest->counters.repeated, 1);
 		answer_earlier(ingest, request, &begun.upload_id);
 		break;
 	case UPLOAD_DUPLICATE:
-		metric_add(ingest->counters.duplicates, 1);
 		upload_view_answer_media(ingest, request, 200, &begun.media_id);
 		break;
 	}
@@ -105,5 +73,5 @@ const struct route route_upload_begin = {
 	.run = ROUTE_WORKER,
 	.body_limit = 32 * 1024,
 	.handle = handle,
-	.summary = "Begin an upload and get the URL to PUT it to.",
+	.summary = "Begin an upload and get the URL to PUT it to, or, when it goes in parts, those of the first parts.",
 };

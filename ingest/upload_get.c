@@ -1,7 +1,9 @@
-// GET /v1/uploads/{id}: how far an upload is, with a fresh URL while it is open, so that a client can go on.
+// GET /v1/uploads/{id}: how far an upload is, with fresh URLs and the parts that are stored while it is open, so that a
+// client can go on.
 #include "catalog/upload.h"
 #include "http/request.h"
 #include "ingest/ingest.h"
+#include "ingest/multipart_view.h"
 #include "ingest/routes.h"
 #include "ingest/upload_view.h"
 
@@ -21,7 +23,10 @@ static void handle(struct http_request *request)
 		return;
 	}
 	const struct upload_view view = upload_view_of(&upload);
-	upload_view_answer(ingest, request, 200, &view);
+	if (upload.part_size != 0 && upload.media_state == MEDIA_AWAITING_UPLOAD)
+		multipart_view_answer(request, &upload.id, 200, true);
+	else
+		upload_view_answer(ingest, request, 200, &view);
 	db_result_free(result);
 }
 
@@ -31,5 +36,5 @@ const struct route route_upload_get = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_WORKER,
 	.handle = handle,
-	.summary = "The state of an upload, and where to PUT it while it is open.",
+	.summary = "The state of an upload; while it is open, what is stored of it and where to PUT the rest.",
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/limits.h"
@@ -13,6 +14,7 @@
 #include "http/respond.h"
 #include "ingest/ingest.h"
 #include "media/format.h"
+#include "media/part_layout.h"
 
 // Longer than what is kept, so that a long name is cut and a long type is answered 415, not 422.
 #define FILENAME_SENT_BYTES 4096
@@ -50,41 +52,43 @@ static void read_optional(struct body *body, struct upload_request *upload)
 	upload->new.visibility = visibility < 0 ? NULL : VISIBILITIES[visibility];
 }
 
-// The body as it stands; false when a problem was answered.
-static bool read_body(struct http_request *request, struct upload_request *upload)
+// One upload's object.
+static void read_fields(const struct ingest *ingest, struct body *body, struct upload_request *upload)
 {
-	struct body *body = body_open(request);
-	if (body == NULL)
-		return false;
+	struct part_layout layout;
 	const char *filename = body_text(body, "filename", BODY_REQUIRED, 1, FILENAME_SENT_BYTES);
 	upload->new.content_type = body_text(body, "content_type", BODY_REQUIRED, 1, CONTENT_TYPE_SENT_BYTES);
 	upload->new.size = body_int(body, "size", BODY_REQUIRED, 0, INT64_MAX, 0);
 	read_optional(body, upload);
-	if (!body_finish(body))
-		return false;
+	bool in_parts = body_bool(body, "multipart", BODY_NULLABLE, false);
+	if (filename == NULL)
+		return;
 	filename_clean(filename, strlen(filename), upload->filename);
 	upload->new.filename = upload->filename;
-	return true;
+	// (What is too long for any layout is too long for every limit too.)
+	if ((in_parts || upload->new.size > ingest->live.multipart_bytes) &&
+	    part_layout_choose(upload->new.size, ingest->live.part_bytes, &layout))
+		upload->new.part_size = layout.part_size;
 }
 
-static bool is_within_limits(struct ingest *ingest, struct http_request *request, const struct upload_new *new)
+struct upload_refusal upload_request_judge(const struct ingest *ingest, const char *content_type, int64_t size)
 {
 	int64_t most = ingest->live.max_upload_bytes, most_image = ingest->live.max_image_bytes;
-	bool is_image = media_content_type_is_image(new->content_type);
+	bool is_image = media_content_type_is_image(content_type);
+	struct upload_refusal refusal = { 0 };
 	if (is_image && most_image < most)
 		most = most_image;
-	if (!media_content_type_is_valid(new->content_type)) {
-		http_respond_problem(request, 415, "unsupported-media-type",
-		                     "content_type must be a media type such as image/jpeg, at most %d bytes long.",
-		                     LIMIT_CONTENT_TYPE_BYTES);
-		return false;
+	if (!media_content_type_is_valid(content_type)) {
+		refusal = (struct upload_refusal){ 415, "unsupported-media-type", "content_type", "" };
+		(void)snprintf(refusal.detail, sizeof refusal.detail,
+		               "content_type must be a media type such as image/jpeg, at most %d bytes long.",
+		               LIMIT_CONTENT_TYPE_BYTES);
+	} else if (size > most) {
+		refusal = (struct upload_refusal){ 413, "too-large", "size", "" };
+		(void)snprintf(refusal.detail, sizeof refusal.detail, "%s may have at most %lld bytes.",
+		               is_image ? "A picture" : "A file", (long long)most);
 	}
-	if (new->size > most) {
-		http_respond_problem(request, 413, "too-large", "%s may have at most %lld bytes.",
-		                     is_image ? "A picture" : "A file", (long long)most);
-		return false;
-	}
-	return true;
+	return refusal;
 }
 
 // ---- Idempotency-Key ----------------------------------------------------------------------------------------------
@@ -109,7 +113,8 @@ static bool unquote_key(const char *header, char ret_key[IDEMPOTENCY_KEY_SIZE])
 	return length > 0 && strcmp(at, is_quoted ? "\"" : "") == 0;
 }
 
-static bool read_idempotency(struct http_request *request, struct upload_request *upload)
+// what: method and path, so that a key counts for one kind of call.
+static bool read_idempotency(struct http_request *request, const char *what, struct upload_request *upload)
 {
 	const char *header = http_request_header(request, "Idempotency-Key");
 	if (header == NULL)
@@ -119,7 +124,6 @@ static bool read_idempotency(struct http_request *request, struct upload_request
 		                     "Idempotency-Key must be 1 to 255 visible ASCII characters, in quotes.");
 		return false;
 	}
-	static const char WHAT[] = "POST /v1/uploads\n";
 	size_t length = 0;
 	const char *body = http_request_body(request, &length);
 	struct digest_stream *stream = digest_stream_new(DIGEST_SHA256);
@@ -127,7 +131,7 @@ static bool read_idempotency(struct http_request *request, struct upload_request
 		http_respond_rc(request, &(struct err){ RC_NO_MEMORY, "no memory for a fingerprint" });
 		return false;
 	}
-	digest_stream_update(stream, WHAT, sizeof WHAT - 1);
+	digest_stream_update(stream, what, strlen(what));
 	digest_stream_update(stream, body, length);
 	digest_stream_finish(stream, upload->fingerprint);
 	digest_stream_free(stream);
@@ -138,20 +142,20 @@ static bool read_idempotency(struct http_request *request, struct upload_request
 
 // ---- what is ours to say ------------------------------------------------------------------------------------------
 
-static void fill_identity(struct ingest *ingest, struct http_request *request, struct upload_request *upload)
+void upload_request_identify(const struct ingest *ingest, struct upload_request *upload)
 {
 	struct upload_new *new = &upload->new;
 	uint8_t random[OBJECT_KEY_RANDOM_BYTES];
 	int64_t now = clock_now_us();
+	bool in_parts = new->part_size != 0;
 	new->upload_id = uuid_new();
 	new->media_id = uuid_new();
-	new->owner_id = http_request_principal(request)->user_id;
 	random_fill(random, sizeof random);
 	object_key_format_original(&new->media_id, random, upload->object_key);
 	new->object_key = upload->object_key;
 	new->kind = media_format_info(media_format_by_content_type(new->content_type))->kind;
-	new->method = UPLOAD_PUT;
-	new->expires_at = now + ingest->live.presign_seconds * 1000000;
+	new->method = in_parts ? UPLOAD_MULTIPART : UPLOAD_PUT;
+	new->expires_at = now + (in_parts ? ingest->live.multipart_seconds : ingest->live.presign_seconds) * 1000000;
 	new->check_after = now + ingest->live.overdue_ms * 1000;
 	new->quota = (struct upload_quota){ .reserved_files = OPEN_UPLOADS_MAX };
 }
@@ -159,9 +163,94 @@ static void fill_identity(struct ingest *ingest, struct http_request *request, s
 bool upload_request_read(struct ingest *ingest, struct http_request *request, struct upload_request *ret_request)
 {
 	*ret_request = (struct upload_request){ 0 };
-	if (!read_body(request, ret_request) || !is_within_limits(ingest, request, &ret_request->new) ||
-	    !read_idempotency(request, ret_request))
+	struct body *body = body_open(request);
+	if (body == NULL)
 		return false;
-	fill_identity(ingest, request, ret_request);
+	read_fields(ingest, body, ret_request);
+	if (!body_finish(body))
+		return false;
+	const struct upload_refusal refusal =
+	        upload_request_judge(ingest, ret_request->new.content_type, ret_request->new.size);
+	if (refusal.status != 0) {
+		http_respond_problem(request, refusal.status, refusal.slug, "%s", refusal.detail);
+		return false;
+	}
+	if (!read_idempotency(request, "POST /v1/uploads\n", ret_request))
+		return false;
+	ret_request->new.owner_id = http_request_principal(request)->user_id;
+	upload_request_identify(ingest, ret_request);
 	return true;
+}
+
+// ---- many at once -------------------------------------------------------------------------------------------------
+
+// False when one of them was refused, and the problem says which.
+static bool judge_all(const struct ingest *ingest, struct http_request *request, const struct upload_request *uploads,
+                      size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char pointer[64];
+		const struct upload_new *new = &uploads[i].new;
+		const struct upload_refusal refusal = upload_request_judge(ingest, new->content_type, new->size);
+		if (refusal.status == 0)
+			continue;
+		(void)snprintf(pointer, sizeof pointer, "/uploads/%zu/%s", i, refusal.field);
+		const struct http_field_error error = { pointer, refusal.detail };
+		http_respond_problem_fields(request, refusal.status, refusal.slug,
+		                            "One of the uploads is not allowed. None was begun.", &error, 1);
+		return false;
+	}
+	return true;
+}
+
+// Each upload has a key of its own, made of the request's, so that a repeated batch finds each of its uploads. (A
+// fingerprint of the key: with its place it must not become too long.)
+static bool spread_idempotency(struct http_request *request, struct upload_request *uploads, size_t count)
+{
+	if (!read_idempotency(request, "POST /v1/uploads/batch\n", &uploads[0]))
+		return false;
+	if (uploads[0].new.idempotency_key == NULL)
+		return true;
+	uint8_t digest[SHA256_SIZE];
+	char hex[SHA256_TEXT_SIZE];
+	sha256_of(uploads[0].idempotency_key, strlen(uploads[0].idempotency_key), digest);
+	encode_hex(digest, sizeof digest, hex);
+	for (size_t i = 0; i < count; i++) {
+		struct upload_request *upload = &uploads[i];
+		memcpy(upload->fingerprint, uploads[0].fingerprint, sizeof upload->fingerprint);
+		(void)snprintf(upload->idempotency_key, sizeof upload->idempotency_key, "%s/%zu", hex, i);
+		upload->new.idempotency_key = upload->idempotency_key;
+		upload->new.idempotency_fingerprint = upload->fingerprint;
+		upload->new.idempotency_scope = "upload_batch";
+	}
+	return true;
+}
+
+size_t upload_request_read_batch(struct ingest *ingest, struct http_request *request,
+                                 struct upload_request **ret_requests)
+{
+	struct body *body = body_open(request);
+	if (body == NULL)
+		return 0;
+	size_t count = body_array(body, "uploads", BODY_REQUIRED, 1, UPLOAD_BATCH_MAX);
+	struct upload_request *uploads = arena_alloc(http_request_arena(request), (count + 1) * sizeof *uploads);
+	for (size_t i = 0; uploads != NULL && i < count; i++) {
+		struct body *one = body_array_object(body, "uploads", i);
+		if (one != NULL)
+			read_fields(ingest, one, &uploads[i]);
+	}
+	if (!body_finish(body))
+		return 0;
+	if (uploads == NULL) {
+		http_respond_rc(request, &(struct err){ RC_NO_MEMORY, "no memory for a batch" });
+		return 0;
+	}
+	if (!judge_all(ingest, request, uploads, count) || !spread_idempotency(request, uploads, count))
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		uploads[i].new.owner_id = http_request_principal(request)->user_id;
+		upload_request_identify(ingest, &uploads[i]);
+	}
+	*ret_requests = uploads;
+	return count;
 }

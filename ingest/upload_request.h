@@ -1,7 +1,8 @@
-// Reading a request to begin an upload: the body's fields, the limits on them, the Idempotency-Key.
+// Reading a request to begin uploads: the fields, the limits on them, the Idempotency-Key.
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/crypto.h"
 #include "catalog/upload.h"
@@ -10,6 +11,7 @@
 
 #define IDEMPOTENCY_KEY_SIZE 256
 #define CONTENT_MD5_BYTES 16
+#define UPLOAD_BATCH_MAX 100
 
 struct http_request;
 struct ingest;
@@ -29,3 +31,21 @@ struct upload_request {
 // Fill *ret_request, which must stay where it is (new points into it), with fresh ids and an object key nobody can
 // guess. False when a problem was answered (400, 413, 415, 422): then nothing was done.
 bool upload_request_read(struct ingest *ingest, struct http_request *request, struct upload_request *ret_request);
+
+// The same for {"uploads": [1 to UPLOAD_BATCH_MAX of them]}: an array in the request's arena. The Idempotency-Key
+// stands for all of them. 0 when a problem was answered.
+size_t upload_request_read_batch(struct ingest *ingest, struct http_request *request,
+                                 struct upload_request **ret_requests);
+
+// What a declared type and size may not be.
+struct upload_refusal {
+	unsigned status;   // 413 or 415; 0: they may be begun
+	const char *slug;  // of the problem
+	const char *field; // which one it is: "size" or "content_type"
+	char detail[160];
+};
+struct upload_refusal upload_request_judge(const struct ingest *ingest, const char *content_type, int64_t size);
+
+// Give an upload whose file name, type and size are known its ids, its key, its times and its quotas; part_size decides
+// whether it goes in parts. owner_id is set by the caller.
+void upload_request_identify(const struct ingest *ingest, struct upload_request *upload);

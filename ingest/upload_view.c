@@ -16,6 +16,7 @@
 #include "http/respond.h"
 #include "ingest/ingest.h"
 #include "ingest/upload_request.h"
+#include "media/part_layout.h"
 #include "store/store_presign.h"
 
 #define ANSWER_BYTES (64 * 1024)
@@ -30,6 +31,22 @@ struct upload_view upload_view_of(const struct upload_row *upload)
 		.object_key = upload->object_key,
 		.content_type = upload->content_type,
 		.size = upload->size,
+		.part_size = upload->part_size,
+		.content_md5 = upload->content_md5,
+		.expires_at = upload->expires_at,
+	};
+}
+
+struct upload_view upload_view_of_new(const struct upload_new *upload)
+{
+	return (struct upload_view){
+		.upload_id = upload->upload_id,
+		.media_id = upload->media_id,
+		.state = MEDIA_AWAITING_UPLOAD,
+		.object_key = upload->object_key,
+		.content_type = upload->content_type,
+		.size = upload->size,
+		.part_size = upload->part_size,
 		.content_md5 = upload->content_md5,
 		.expires_at = upload->expires_at,
 	};
@@ -48,11 +65,15 @@ void upload_view_fail(struct http_request *request, const struct err *err)
 	http_respond_rc(request, &shown);
 }
 
-// A URL never outlives its upload, which expires expiry_grace_seconds after its first URL. At least a second.
-static int64_t url_seconds(const struct ingest *ingest, const struct upload_view *view)
+int64_t upload_view_end_seconds(const struct ingest *ingest, int64_t expires_at)
 {
-	int64_t end = view->expires_at / 1000000 + ingest->live.expiry_grace_seconds;
-	int64_t left = end - clock_now_us() / 1000000, seconds = ingest->live.presign_seconds;
+	return expires_at / 1000000 + ingest->live.expiry_grace_seconds;
+}
+
+int64_t upload_view_url_seconds(const struct ingest *ingest, int64_t expires_at)
+{
+	int64_t left = upload_view_end_seconds(ingest, expires_at) - clock_now_us() / 1000000;
+	int64_t seconds = ingest->live.presign_seconds;
 	seconds = left < seconds ? left : seconds;
 	return seconds < 1 ? 1 : seconds;
 }
@@ -77,7 +98,7 @@ static enum rc presign(struct ingest *ingest, const struct upload_view *view, st
 		                               .key = view->object_key,
 		                               .headers = headers,
 		                               .header_count = count,
-		                               .seconds = url_seconds(ingest, view) };
+		                               .seconds = upload_view_url_seconds(ingest, view->expires_at) };
 	return store_presign_request(ingest->presigner, &presign, ret_request, err);
 }
 
@@ -88,7 +109,15 @@ static void write_uuid(struct json_write *json, const char *name, const struct u
 	json_write_text(json, name, text);
 }
 
-static void write_url(struct json_write *json, const struct store_signed_request *signed_request)
+void upload_view_write_ids(struct json_write *json, const struct uuid *upload_id, const struct uuid *media_id,
+                           enum media_state state)
+{
+	write_uuid(json, "upload_id", upload_id);
+	write_uuid(json, "media_id", media_id);
+	json_write_text(json, "state", media_state_name(state));
+}
+
+void upload_view_write_request(struct json_write *json, const struct store_signed_request *signed_request)
 {
 	json_write_text(json, "method", "PUT");
 	json_write_text(json, "url", signed_request->url);
@@ -99,53 +128,89 @@ static void write_url(struct json_write *json, const struct store_signed_request
 	json_write_time(json, "expires_at", signed_request->expires_us);
 }
 
+static void write_parts(struct ingest *ingest, struct json_write *json, const struct upload_view *view)
+{
+	struct part_layout layout = { 0 };
+	(void)part_layout_read(view->size, view->part_size, &layout);
+	json_write_time(json, "expires_at", upload_view_end_seconds(ingest, view->expires_at) * 1000000);
+	json_write_object_begin(json, "multipart");
+	json_write_int(json, "part_size", layout.part_size);
+	json_write_int(json, "parts", layout.count);
+	json_write_array_begin(json, "urls");
+	json_write_array_end(json);
+	json_write_object_end(json);
+}
+
+enum rc upload_view_write(struct ingest *ingest, struct json_write *json, const struct upload_view *view,
+                          struct err *err)
+{
+	struct store_signed_request signed_request = { 0 };
+	bool is_open = view->state == MEDIA_AWAITING_UPLOAD;
+	enum rc rc = RC_OK;
+	if (is_open && view->part_size == 0)
+		rc = presign(ingest, view, &signed_request, err);
+	if (rc != RC_OK)
+		return rc;
+	upload_view_write_ids(json, &view->upload_id, &view->media_id, view->state);
+	if (is_open && view->part_size == 0)
+		upload_view_write_request(json, &signed_request);
+	else if (is_open)
+		write_parts(ingest, json, view);
+	store_signed_request_done(&signed_request);
+	return RC_OK;
+}
+
+enum rc upload_view_write_media(struct ingest *ingest, struct http_request *request, struct json_write *json,
+                                const struct uuid *media_id, struct err *err)
+{
+	struct media_row media;
+	struct db_result *result = NULL;
+	const struct catalog_call call = ingest_call_of(request);
+	const struct uuid *owner_id = &http_request_principal(request)->user_id;
+	enum rc rc = catalog_media_find(&ingest->catalog, &call, owner_id, media_id, &media, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	json_write_object_begin(json, "media");
+	catalog_media_write(json, &media);
+	json_write_object_end(json);
+	db_result_free(result);
+	return RC_OK;
+}
+
 void upload_view_answer(struct ingest *ingest, struct http_request *request, unsigned status,
                         const struct upload_view *view)
 {
-	struct store_signed_request signed_request = { 0 };
 	struct buffer out;
 	struct json_write json;
 	struct err err = { 0 };
-	bool is_open = view->state == MEDIA_AWAITING_UPLOAD;
-	if (is_open && presign(ingest, view, &signed_request, &err) != RC_OK) {
-		upload_view_fail(request, &err);
-		return;
-	}
 	buffer_init(&out, ANSWER_BYTES);
 	json_write_init(&json, &out);
 	json_write_object_begin(&json, NULL);
-	write_uuid(&json, "upload_id", &view->upload_id);
-	write_uuid(&json, "media_id", &view->media_id);
-	json_write_text(&json, "state", media_state_name(view->state));
-	if (is_open)
-		write_url(&json, &signed_request);
-	json_write_object_end(&json);
-	http_respond_json(request, status, &out);
-	if (is_open)
-		store_signed_request_done(&signed_request);
+	enum rc rc = upload_view_write(ingest, &json, view, &err);
+	if (rc == RC_OK) {
+		json_write_object_end(&json);
+		http_respond_json(request, status, &out);
+	} else {
+		upload_view_fail(request, &err);
+	}
+	buffer_done(&out);
 }
 
 void upload_view_answer_media(struct ingest *ingest, struct http_request *request, unsigned status,
                               const struct uuid *media_id)
 {
-	struct media_row media;
-	struct db_result *result = NULL;
 	struct buffer out;
 	struct json_write json;
 	struct err err = { 0 };
-	const struct catalog_call call = ingest_call_of(request);
-	const struct uuid *owner_id = &http_request_principal(request)->user_id;
-	if (catalog_media_find(&ingest->catalog, &call, owner_id, media_id, &media, &result, &err) != RC_OK) {
-		upload_view_fail(request, &err);
-		return;
-	}
 	buffer_init(&out, ANSWER_BYTES);
 	json_write_init(&json, &out);
 	json_write_object_begin(&json, NULL);
-	json_write_object_begin(&json, "media");
-	catalog_media_write(&json, &media);
-	json_write_object_end(&json);
-	json_write_object_end(&json);
-	db_result_free(result);
-	http_respond_json(request, status, &out);
+	enum rc rc = upload_view_write_media(ingest, request, &json, media_id, &err);
+	if (rc == RC_OK) {
+		json_write_object_end(&json);
+		http_respond_json(request, status, &out);
+	} else {
+		upload_view_fail(request, &err);
+	}
+	buffer_done(&out);
 }

@@ -13,7 +13,7 @@
 
 #define POLICY_BYTES (16 * 1024)
 #define ORIGINS_MAX 32
-#define ABORT_UPLOAD_DAYS 1
+#define DAY_SECONDS 86400
 
 // One line of a bucket's policy: who may do what.
 struct grant {
@@ -63,6 +63,13 @@ static enum rc put_policy(struct store *store, const char *bucket, const struct 
 	return rc;
 }
 
+// The store's own removal of unfinished uploads stands behind the reconciler's: it must not come before their end.
+static unsigned abort_upload_days(const struct settings *settings)
+{
+	int64_t most = settings->ingest_multipart_seconds + settings->ingest_expiry_grace_seconds;
+	return (unsigned)(1 + most / DAY_SECONDS);
+}
+
 static enum rc init_originals(struct store *store, const struct settings *settings, struct err *err)
 {
 	// The key that signs uploads can put and nothing else; ingest checks, lists and removes; the transcoder reads.
@@ -78,7 +85,7 @@ static enum rc init_originals(struct store *store, const struct settings *settin
 	if (rc == RC_OK)
 		rc = put_policy(store, bucket, grants, sizeof grants / sizeof grants[0], err);
 	if (rc == RC_OK)
-		rc = store_bucket_put_lifecycle(store, bucket, ABORT_UPLOAD_DAYS, err);
+		rc = store_bucket_put_lifecycle(store, bucket, abort_upload_days(settings), err);
 	return rc == RC_OK ? RC_OK : err_prefix(err, rc, "bucket %s", bucket);
 }
 

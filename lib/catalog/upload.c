@@ -73,6 +73,7 @@ void catalog_upload_read(const struct db_result *result, size_t row, struct uplo
 		.aborted = db_result_bool(result, row, 13),
 		.media_state = read_state(result, row, 14),
 		.filename = db_result_text(result, row, 15),
+		.part_size = db_result_int64(result, row, 16),
 	};
 }
 

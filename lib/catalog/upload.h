@@ -42,9 +42,11 @@ struct upload_new {
 	const char *visibility;     // NULL: "private"
 	const char *object_key;
 	const char *multipart_id;               // NULL: none (yet)
+	int64_t part_size;                      // bytes of each part but the last; 0: none, or as the client likes
 	int64_t expires_at;                     // of its URLs, microseconds since the epoch
 	int64_t check_after;                    // when the reconciler first looks whether the bytes came
 	const char *idempotency_key;            // NULL: none
+	const char *idempotency_scope;          // where the key counts; NULL: "upload"
 	const uint8_t *idempotency_fingerprint; // 32 bytes of hash of the request; with idempotency_key
 	struct upload_quota quota;
 };
@@ -80,6 +82,7 @@ struct upload_row {
 	const char *object_key;
 	enum upload_method method;
 	const char *multipart_id; // NULL: none
+	int64_t part_size;        // 0: none, or as the client likes
 	int64_t size;
 	const char *content_type;   // as declared
 	const uint8_t *content_md5; // 16 bytes or NULL

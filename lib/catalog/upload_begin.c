@@ -7,6 +7,7 @@
 
 // How long the answer to an Idempotency-Key is remembered.
 #define KEY_LIFE "interval '24 hours'"
+#define BEGIN_VALUES 26
 #define TODAY "(now() AT TIME ZONE 'UTC')::date"
 
 // Everything in one statement: either all of its rows, or none and the reason why. Two that race with one idempotency
@@ -17,7 +18,7 @@ static const struct db_statement begin_statement = {
 	       "item AS (SELECT 1 FROM items WHERE id = $4::uuid AND owner_id = $3 AND deleted_at IS NULL), "
 	       "earlier AS (SELECT k.fingerprint, k.resource_id, u.media_id FROM idempotency_keys k "
 	       "  LEFT JOIN uploads u ON u.id = k.resource_id "
-	       "  WHERE k.owner_id = $3 AND k.scope = 'upload' AND k.key = $19::text), "
+	       "  WHERE k.owner_id = $3 AND k.scope = $26::text AND k.key = $19::text), "
 	       "own AS (SELECT media_id FROM uploads WHERE id = $1::uuid AND owner_id = $3), "
 	       "duplicate AS (SELECT id FROM media WHERE owner_id = $3 AND sha256 = $9::bytea AND deleted_at IS NULL "
 	       "  AND state IN ('uploaded', 'processing', 'ready') ORDER BY created_at, id LIMIT 1), "
@@ -40,20 +41,20 @@ static const struct db_statement begin_statement = {
 	       "    AND ($24 = 0 OR CASE WHEN held.day = " TODAY " THEN held.day_bytes ELSE 0 END + $8 <= $24) "
 	       "  RETURNING 1), "
 	       "remembered AS (INSERT INTO idempotency_keys (owner_id, scope, key, fingerprint, resource_id, expires_at) "
-	       "  SELECT $3, 'upload', $19, $20::bytea, $1, now() + " KEY_LIFE " FROM reserved "
+	       "  SELECT $3, $26, $19, $20::bytea, $1, now() + " KEY_LIFE " FROM reserved "
 	       "  WHERE $19 IS NOT NULL), "
 	       "begun AS (INSERT INTO media (id, owner_id, item_id, filename, declared_type, kind, size, declared_sha256, "
 	       "    original_key, alt, captured_at, visibility) "
 	       "  SELECT $2::uuid, $3, $4, $5, $6, $7, $8, $9, $14, coalesce($11, ''), $12, coalesce($13, 'private') "
 	       "  FROM reserved RETURNING id), "
 	       "upload AS (INSERT INTO uploads (id, media_id, owner_id, object_key, method, multipart_id, size, "
-	       "    content_type, content_md5, expires_at, check_after) "
-	       "  SELECT $1, $2, $3, $14, $15, $16, $8, $6, $10, $17, $18 FROM reserved) "
+	       "    content_type, content_md5, expires_at, check_after, part_size) "
+	       "  SELECT $1, $2, $3, $14, $15, $16, $8, $6, $10, $17, $18, $25::bigint FROM reserved) "
 	       "SELECT EXISTS (SELECT FROM begun), EXISTS (SELECT FROM owner), "
 	       "  $4 IS NULL OR EXISTS (SELECT FROM item), (SELECT id FROM duplicate), "
 	       "  (SELECT fingerprint FROM earlier), (SELECT resource_id FROM earlier), (SELECT media_id FROM earlier), "
 	       "  (SELECT media_id FROM own)",
-	.parameter_count = 24,
+	.parameter_count = BEGIN_VALUES,
 };
 
 enum begin_column {
@@ -67,9 +68,9 @@ enum begin_column {
 	COLUMN_OWN_MEDIA,
 };
 
-static void fill_values(const struct upload_new *upload, struct db_value ret_values[24])
+static void fill_values(const struct upload_new *upload, struct db_value ret_values[BEGIN_VALUES])
 {
-	const struct db_value values[24] = {
+	const struct db_value values[BEGIN_VALUES] = {
 		db_uuid(&upload->upload_id),
 		db_uuid(&upload->media_id),
 		db_uuid(&upload->owner_id),
@@ -94,6 +95,8 @@ static void fill_values(const struct upload_new *upload, struct db_value ret_val
 		db_int64(upload->quota.files),
 		db_int64(upload->quota.reserved_files),
 		db_int64(upload->quota.day_bytes),
+		upload->part_size == 0 ? db_null() : db_int64(upload->part_size),
+		db_text(upload->idempotency_scope == NULL ? "upload" : upload->idempotency_scope),
 	};
 
 	memcpy(ret_values, values, sizeof(values));
@@ -147,13 +150,13 @@ static enum rc read_outcome(const struct upload_new *upload, const struct db_res
 enum rc catalog_upload_begin(const struct catalog *catalog, const struct catalog_call *call,
                              const struct upload_new *upload, struct upload_begun *ret_begun, struct err *err)
 {
-	struct db_value values[24];
+	struct db_value values[BEGIN_VALUES];
 	struct db_result *result;
 	enum rc rc = RC_EXISTS;
 
 	fill_values(upload, values);
 	for (unsigned attempt = 0; attempt < 2 && rc == RC_EXISTS; attempt++)
-		rc = catalog_run(catalog, call, &begin_statement, values, 24, &result, err);
+		rc = catalog_run(catalog, call, &begin_statement, values, BEGIN_VALUES, &result, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = read_outcome(upload, result, ret_begun, err);
@@ -175,12 +178,12 @@ static enum rc begin_many_in(struct db_connection *connection, void *context, st
 
 	for (many->index = 0; many->index < many->count; many->index++) {
 		const struct upload_new *upload = &many->uploads[many->index];
-		struct db_value values[24];
+		struct db_value values[BEGIN_VALUES];
 		struct db_result *result;
 
 		fill_values(upload, values);
-		rc = db_execute(connection, &begin_statement, values, 24, db_connection_deadline(connection), &result,
-		                err);
+		rc = db_execute(connection, &begin_statement, values, BEGIN_VALUES, db_connection_deadline(connection),
+		                &result, err);
 		if (rc != RC_OK)
 			return rc;
 		rc = read_outcome(upload, result, &many->begun[many->index], err);

@@ -136,9 +136,10 @@ static void add_error(const struct body *body, const char *name, size_t index, c
 	struct buffer pointer;
 	buffer_init(&pointer, LIMIT_REQUEST_BODY_BYTES);
 	append_pointer(&pointer, body, name, index);
-	struct http_field_error *error = &report->errors[report->error_count++];
-	error->pointer = arena_copy_text(arena, buffer_text(&pointer));
-	error->detail = arena_copy_text(arena, detail);
+	const struct http_field_error error = { .pointer = arena_copy_text(arena, buffer_text(&pointer)),
+		                                .detail = arena_copy_text(arena, detail) };
+	if (error.pointer != NULL && error.detail != NULL)
+		report->errors[report->error_count++] = error;
 	buffer_done(&pointer);
 }
 
