@@ -45,10 +45,10 @@ struct sweep {
 	char originals_after[1025];
 	char media_after[1025];
 	char parts_after[4096]; // the listing's continuation
-	bool is_probed;        // what the store can do is known
-	bool has_streams;      // the bus has what it needs
-	bool was_events_empty; // at the last look
-	bool has_lost;         // events were lost and are still to be sent again
+	bool is_probed;         // what the store can do is known
+	bool has_streams;       // the bus has what it needs
+	bool was_events_empty;  // at the last look
+	bool has_lost;          // events were lost and are still to be sent again
 };
 
 // Count within the present pass.

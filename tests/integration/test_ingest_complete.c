@@ -54,7 +54,7 @@ static void waits_for_the_bytes(void **state)
 		test_reply_done(&reply);
 	}
 	test_http_json("POST", path, account.access_token, "{\"parts\":[]}", &reply);
-	test_assert_status(&reply, 400);
+	test_assert_status(&reply, 422);
 	test_reply_done(&reply);
 	test_upload_done(&upload);
 }
