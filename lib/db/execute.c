@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "base/retry.h"
 #include "db/pool_private.h"
+#include "db/result_private.h"
 
 #define TRANSACTION_ATTEMPTS 5
 
@@ -144,10 +145,16 @@ enum rc db_execute(struct db_connection *connection, const struct db_statement *
 	metric_observe_us(entry->latency, clock_monotonic_us() - begun_us);
 	if (rc != RC_OK)
 		return rc;
-	if (ret_result != NULL)
-		*ret_result = (struct db_result *)result;
-	else
-		PQclear(result);
+	if (ret_result != NULL) {
+		struct db_result *wrapped = db_result_wrap(&result);
+
+		if (wrapped == NULL) {
+			PQclear(result);
+			return fail_with(connection, RC_NO_MEMORY, statement->name, "no memory for its rows", err);
+		}
+		*ret_result = wrapped;
+	}
+	PQclear(result);
 	return RC_OK;
 }
 

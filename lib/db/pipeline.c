@@ -42,6 +42,10 @@ void pipeline_answer(struct db_pipeline *pipeline, struct pipeline_request *requ
 
 	assert(!request->is_answered);
 	request->is_answered = true;
+	if (request->members.length > 0) {
+		pipeline_batch_answer(pipeline, request, failure);
+		return;
+	}
 	request->result = NULL;
 	if (failure == NULL) {
 		request->callback(request->context, result, NULL);
@@ -62,8 +66,41 @@ void pipeline_refuse(struct db_pipeline *pipeline, struct pipeline_request *requ
 
 void pipeline_request_free(struct pipeline_request *request)
 {
+	struct pipeline_request *member;
+
+	while ((member = pipeline_list_take(&request->members)) != NULL)
+		free(member);
 	db_result_free(request->result);
 	free(request);
+}
+
+void pipeline_requeue(struct db_pipeline *pipeline, struct pipeline_list *requests)
+{
+	int wakes[DB_PIPELINE_BATCH];
+	size_t wake_count = 0;
+
+	if (requests->length == 0)
+		return;
+	(void)pthread_mutex_lock(&pipeline->lock);
+	for (const struct pipeline_request *request = requests->first; request != NULL; request = request->next)
+		if (request->deadline.at_us < pipeline->earliest_us)
+			pipeline->earliest_us = request->deadline.at_us;
+	requests->last->next = pipeline->waiting.first;
+	if (pipeline->waiting.first == NULL)
+		pipeline->waiting.last = requests->last;
+	pipeline->waiting.first = requests->first;
+	pipeline->waiting.length += requests->length;
+	metric_set(pipeline->waiting_gauge, (int64_t)pipeline->waiting.length);
+	for (unsigned i = 0; i < pipeline->count && wake_count < requests->length; i++) {
+		if (!pipeline->links[i].is_sleeping)
+			continue;
+		pipeline->links[i].is_sleeping = false;
+		wakes[wake_count++] = pipeline->links[i].wake;
+	}
+	(void)pthread_mutex_unlock(&pipeline->lock);
+	for (size_t i = 0; i < wake_count; i++)
+		(void)eventfd_write(wakes[i], 1);
+	*requests = (struct pipeline_list){ 0 };
 }
 
 void pipeline_expire(struct db_pipeline *pipeline, bool all, enum rc rc, const char *why)
@@ -103,6 +140,10 @@ static void add_metrics(struct db_pipeline *pipeline, struct metrics *metrics)
 	                                      "Statements that wait for a pipeline.", NULL);
 	pipeline->up_gauge = metrics_add(metrics, METRIC_GAUGE, "safelight_db_pipeline_up",
 	                                 "Pipeline connections that are up.", NULL);
+	pipeline->batched = metrics_add(metrics, METRIC_COUNTER, "safelight_db_batched_total",
+	                                "Statements that were answered by a batch.", NULL);
+	pipeline->unbatched = metrics_add(metrics, METRIC_COUNTER, "safelight_db_batches_failed_total",
+	                                  "Batches that failed, so that their statements were sent one by one.", NULL);
 	pipeline->reconnects = metrics_add(metrics, METRIC_COUNTER, "safelight_db_pipeline_connects_total",
 	                                   "Pipeline connections made.", NULL);
 	for (int rc = RC_OK + 1; rc <= RC_INTERNAL; rc++) {

@@ -1,7 +1,10 @@
 // The pipeline's queue and its links (one connection and thread each). Private to lib/db.
 //
 //   submit ──▶ waiting ──take──▶ in_flight ──result──▶ callback
-//                                   └─ aborted by a neighbour ─▶ again ──▶ in_flight
+//                 ▲                 ├─ aborted by a neighbour ─▶ again ──▶ in_flight
+//                 └─ one by one ────┴─ its batch failed
+//
+// Waiting requests of a statement that has a batch leave as members of one more request, which is in flight for them.
 //
 // In flight, statements stand in segments, each closed by a Sync, which is a transaction of its own to the server. A
 // write is alone in its segment. Reads share one: an error in the first makes the server skip the others, which are
@@ -29,8 +32,17 @@ enum pipeline_stage {
 	STAGE_SYNC, // the end of its segment
 };
 
+struct pipeline_request;
+
+struct pipeline_list {
+	struct pipeline_request *first;
+	struct pipeline_request *last;
+	size_t length;
+};
+
 struct pipeline_request {
 	struct pipeline_request *next;
+	struct pipeline_list members; // of a batch, in the order of their places; it has no callback of its own
 	const struct db_statement *statement;
 	struct deadline deadline;
 	int64_t submitted_us;
@@ -43,6 +55,7 @@ struct pipeline_request {
 	bool ends_segment;
 	bool is_answered; // its callback has been called; what still comes is dropped
 	bool is_aborted;  // the server skipped it because of a neighbour
+	bool is_single;   // its batch failed: goes by itself, with nothing behind it
 	unsigned count;
 	struct db_value values[]; // count, then the bytes that they point to
 };
@@ -55,12 +68,6 @@ struct pipeline_request {
 // A live server ends each statement within the session's statement_timeout. One that says nothing for so much longer is
 // stopped or cut off, though its connection stands: another connection may end up on a better host.
 #define PIPELINE_SILENCE_MS 1000
-
-struct pipeline_list {
-	struct pipeline_request *first;
-	struct pipeline_request *last;
-	size_t length;
-};
 
 enum link_state { LINK_PAUSED, LINK_CONNECTING, LINK_UP };
 
@@ -100,6 +107,8 @@ struct db_pipeline {
 	unsigned down; // links that are down
 	_Atomic unsigned up;
 	struct metric *waiting_gauge;
+	struct metric *batched;
+	struct metric *unbatched;
 	struct metric *up_gauge;
 	struct metric *reconnects;
 	struct metric *errors[RC_INTERNAL + 1];
@@ -112,7 +121,9 @@ struct pipeline_request *pipeline_list_take(struct pipeline_list *list); // NULL
 void pipeline_answer(struct db_pipeline *pipeline, struct pipeline_request *request, const struct db_failure *failure);
 // The same with a failure that is not the server's.
 void pipeline_refuse(struct db_pipeline *pipeline, struct pipeline_request *request, enum rc rc, const char *why);
-// Answered or not, drop it.
+// Back to the head of the waiting queue, whatever its limit. Any thread.
+void pipeline_requeue(struct db_pipeline *pipeline, struct pipeline_list *requests);
+// Answered or not, drop it and its members.
 void pipeline_request_free(struct pipeline_request *request);
 
 // Answer the waiting requests whose deadline has passed (all: every one) with rc.
@@ -129,6 +140,15 @@ bool pipeline_link_has_room(const struct pipeline_link *link);
 bool pipeline_link_send(struct pipeline_link *link);
 // The time limits of the session, as the first statement of a new connection. False when it could not be sent.
 bool pipeline_link_send_session(struct pipeline_link *link);
+
+// pipeline_batch.c: one request that answers all of members (at least two, of one statement that has a batch), which
+// are taken from the list. NULL, with the list untouched, without memory.
+struct pipeline_request *pipeline_batch_new(struct pipeline_link *link, struct pipeline_list *members);
+// Hand its result out, or failure to all: the part of pipeline_answer for batches.
+void pipeline_batch_answer(struct db_pipeline *pipeline, struct pipeline_request *batch,
+                           const struct db_failure *failure);
+// The batch failed: its members are sent one by one.
+void pipeline_batch_dissolve(struct pipeline_link *link, struct pipeline_request *batch);
 
 // pipeline_receive.c: take in what has arrived. False when the connection is lost.
 bool pipeline_link_receive(struct pipeline_link *link);

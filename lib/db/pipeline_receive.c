@@ -4,6 +4,7 @@
 
 #include "base/metrics.h"
 #include "db/pipeline_private.h"
+#include "db/result_private.h"
 
 // A statement is sent again at most so often (spoilt by a neighbour, or its preparation was).
 #define REPEATS_MAX 3
@@ -53,7 +54,7 @@ static bool finish_first(struct pipeline_link *link)
 {
 	struct pipeline_request *request = pipeline_list_take(&link->in_flight);
 	bool has_failed = link->failure.err.rc != RC_OK;
-	bool is_session = request->callback == NULL;
+	bool is_session = request->callback == NULL && request->members.length == 0;
 
 	link->has_progressed = true;
 	pipeline_link_expect(link);
@@ -64,7 +65,9 @@ static bool finish_first(struct pipeline_link *link)
 		return true;
 	}
 	metric_observe_us(request->latency, clock_monotonic_us() - request->submitted_us);
-	if (!request->is_answered && has_failed)
+	if (!request->is_answered && request->members.length > 0 && (has_failed || request->is_aborted))
+		pipeline_batch_dissolve(link, request);
+	else if (!request->is_answered && has_failed)
 		pipeline_answer(link->pipeline, request, &link->failure);
 	else if (!request->is_answered && request->is_aborted)
 		pipeline_refuse(link->pipeline, request, RC_UNAVAILABLE, "it was skipped too often");
@@ -83,10 +86,13 @@ static bool take_result(struct pipeline_link *link, struct pipeline_request *req
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 	case PGRES_EMPTY_QUERY:
-		if (request->stage == STAGE_EXECUTE && !request->is_answered)
-			request->result = (struct db_result *)result;
-		else
-			PQclear(result);
+		if (request->stage == STAGE_EXECUTE && !request->is_answered) {
+			request->result = db_result_wrap(&result);
+			if (request->result == NULL)
+				(void)err_set(&link->failure.err, RC_NO_MEMORY, "%s: no memory for its rows",
+				              request->statement->name);
+		}
+		PQclear(result);
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		if (request->stage == STAGE_PREPARE)
@@ -203,6 +209,16 @@ void pipeline_link_lose(struct pipeline_link *link)
 	link->earliest_us = INT64_MAX;
 }
 
+static void expire_one(struct pipeline_link *link, struct pipeline_request *request, int64_t now_us)
+{
+	if (request->is_answered)
+		return;
+	if (request->deadline.at_us <= now_us)
+		pipeline_refuse(link->pipeline, request, RC_TIMEOUT, "the deadline passed");
+	else if (request->deadline.at_us < link->earliest_us)
+		link->earliest_us = request->deadline.at_us;
+}
+
 void pipeline_link_expire(struct pipeline_link *link)
 {
 	int64_t now_us = clock_monotonic_us();
@@ -213,9 +229,9 @@ void pipeline_link_expire(struct pipeline_link *link)
 	for (struct pipeline_request *request = link->in_flight.first; request != NULL; request = request->next) {
 		if (request->is_answered)
 			continue;
-		if (request->deadline.at_us <= now_us)
-			pipeline_refuse(link->pipeline, request, RC_TIMEOUT, "the deadline passed");
-		else if (request->deadline.at_us < link->earliest_us)
-			link->earliest_us = request->deadline.at_us;
+		for (struct pipeline_request *member = request->members.first; member != NULL; member = member->next)
+			expire_one(link, member, now_us);
+		if (request->members.length == 0)
+			expire_one(link, request, now_us);
 	}
 }

@@ -10,7 +10,61 @@ static const struct db_statement session_statement = { .name = "db_session", .sq
 // before.
 static bool is_alone(const struct pipeline_request *request)
 {
-	return !request->statement->read_only || request->repeats > 0;
+	return !request->statement->read_only || request->repeats > 0 || request->is_single;
+}
+
+// The request goes with one of those taken before that has the same statement, when that has a batch.
+static bool join_batch(struct pipeline_request *const batch[], size_t count, struct pipeline_request *request)
+{
+	if (request->statement->batch == NULL || request->repeats > 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (batch[i]->statement != request->statement || batch[i]->repeats > 0)
+			continue;
+		pipeline_list_append(&batch[i]->members, request);
+		return true;
+	}
+	return false;
+}
+
+// Under the pipeline's lock. Each request that others joined has them as members for now.
+static size_t take_waiting(struct db_pipeline *pipeline, struct pipeline_request *batch[DB_PIPELINE_BATCH],
+                           size_t count)
+{
+	for (size_t taken = count; taken < DB_PIPELINE_BATCH && pipeline->waiting.first != NULL; taken++) {
+		struct pipeline_request *request = pipeline->waiting.first;
+
+		if (request->is_single && taken > 0)
+			break;
+		request = pipeline_list_take(&pipeline->waiting);
+		if (request->is_single || !join_batch(batch, count, request))
+			batch[count++] = request;
+		if (request->is_single)
+			break;
+	}
+	metric_set(pipeline->waiting_gauge, (int64_t)pipeline->waiting.length);
+	return count;
+}
+
+// Make the batches of those that were joined; without memory they go one by one. Never more than were taken.
+static size_t make_batches(struct pipeline_link *link, struct pipeline_request *batch[DB_PIPELINE_BATCH], size_t count)
+{
+	for (size_t i = count; i-- > 0;) {
+		struct pipeline_list joined = batch[i]->members, members = { 0 };
+		struct pipeline_request *request, *made;
+
+		if (joined.length == 0)
+			continue;
+		batch[i]->members = (struct pipeline_list){ 0 };
+		pipeline_list_append(&members, batch[i]);
+		while ((request = pipeline_list_take(&joined)) != NULL)
+			pipeline_list_append(&members, request);
+		made = pipeline_batch_new(link, &members);
+		batch[i] = made != NULL ? made : pipeline_list_take(&members);
+		while ((request = pipeline_list_take(&members)) != NULL)
+			batch[count++] = request;
+	}
+	return count;
 }
 
 // What was spoilt by a neighbour first, then from the queue; deadlines that have passed meanwhile are answered.
@@ -29,11 +83,9 @@ static size_t take_batch(struct pipeline_link *link, struct pipeline_request *ba
 		pipeline_request_free(request);
 	}
 	(void)pthread_mutex_lock(&pipeline->lock);
-	while (count < DB_PIPELINE_BATCH && (request = pipeline_list_take(&pipeline->waiting)) != NULL)
-		batch[count++] = request;
-	metric_set(pipeline->waiting_gauge, (int64_t)pipeline->waiting.length);
+	count = take_waiting(pipeline, batch, count);
 	(void)pthread_mutex_unlock(&pipeline->lock);
-	return count;
+	return make_batches(link, batch, count);
 }
 
 static bool send_request(struct pipeline_link *link, struct pipeline_request *request)
@@ -70,6 +122,15 @@ bool pipeline_link_has_room(const struct pipeline_link *link)
 	return link->in_flight.length == 0 || (link->has_progressed && link->in_flight.length <= PIPELINE_REFILL);
 }
 
+static void note_deadlines(struct pipeline_link *link, const struct pipeline_request *request)
+{
+	if (request->deadline.at_us < link->earliest_us)
+		link->earliest_us = request->deadline.at_us;
+	for (const struct pipeline_request *member = request->members.first; member != NULL; member = member->next)
+		if (member->deadline.at_us < link->earliest_us)
+			link->earliest_us = member->deadline.at_us;
+}
+
 bool pipeline_link_send(struct pipeline_link *link)
 {
 	struct pipeline_request *batch[DB_PIPELINE_BATCH];
@@ -86,8 +147,7 @@ bool pipeline_link_send(struct pipeline_link *link)
 		batch[i]->is_aborted = false;
 		batch[i]->ends_segment = i + 1 == count || is_alone(batch[i]) || is_alone(batch[i + 1]);
 		pipeline_list_append(&link->in_flight, batch[i]);
-		if (batch[i]->deadline.at_us < link->earliest_us)
-			link->earliest_us = batch[i]->deadline.at_us;
+		note_deadlines(link, batch[i]);
 		if (send_request(link, batch[i]))
 			continue;
 		// The rest has surely not been sent.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/metrics.h"
+#include "db/batch_private.h"
 
 void db_prepared_init(struct db_prepared *prepared, struct metrics *metrics)
 {
@@ -14,6 +15,8 @@ void db_prepared_init(struct db_prepared *prepared, struct metrics *metrics)
 
 void db_prepared_done(struct db_prepared *prepared)
 {
+	for (size_t i = 0; i < prepared->count; i++)
+		db_batch_statement_free(prepared->entries[i].many);
 	free(prepared->entries);
 	*prepared = (struct db_prepared){ 0 };
 }
@@ -50,6 +53,17 @@ struct db_prepared_entry *db_prepared_find(struct db_prepared *prepared, const s
 		.latency = add_latency(prepared->metrics, statement),
 	};
 	return &prepared->entries[prepared->count++];
+}
+
+const struct db_statement *db_prepared_many(struct db_prepared *prepared, const struct db_statement *statement)
+{
+	struct db_prepared_entry *entry = db_prepared_find(prepared, statement);
+
+	if (entry == NULL)
+		return NULL;
+	if (entry->many == NULL)
+		entry->many = db_batch_statement_new(statement);
+	return entry->many;
 }
 
 void db_prepared_forget(struct db_prepared *prepared)

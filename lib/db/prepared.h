@@ -12,7 +12,8 @@ struct metrics;
 
 struct db_prepared_entry {
 	const struct db_statement *statement;
-	struct metric *latency; // NULL without metrics
+	struct metric *latency;    // NULL without metrics
+	struct db_statement *many; // what answers a batch of it; owned; NULL before the first one
 	bool is_prepared;
 };
 
@@ -28,6 +29,9 @@ void db_prepared_done(struct db_prepared *prepared);
 
 // The entry of a statement, made when new; valid until the next call. NULL without memory.
 struct db_prepared_entry *db_prepared_find(struct db_prepared *prepared, const struct db_statement *statement);
+
+// The statement that answers a batch of this one; lives as long as prepared. NULL without memory.
+const struct db_statement *db_prepared_many(struct db_prepared *prepared, const struct db_statement *statement);
 
 // A new connection has prepared nothing.
 void db_prepared_forget(struct db_prepared *prepared);

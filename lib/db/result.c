@@ -1,12 +1,14 @@
-// Rows in Postgres' binary format, read without copying. struct db_result is libpq's PGresult by another name.
+// Rows in Postgres' binary format, read without copying.
 #include "db/result.h"
 
 #include <assert.h>
 #include <endian.h>
-#include <libpq-fe.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/postgres_time.h"
+#include "db/result_private.h"
 #include "db/statement.h"
 
 // Type numbers that never change (src/include/catalog/pg_type.dat).
@@ -23,9 +25,45 @@ enum {
 	OID_JSONB = 3802,
 };
 
+struct db_result {
+	struct db_result *whole;     // whose handle is read: itself, or the result that it is a slice of
+	_Atomic unsigned references; // of a whole one: itself and its slices
+	PGresult *handle;
+	size_t first;
+	size_t rows;
+	size_t columns;
+};
+
 static const PGresult *handle_of(const struct db_result *result)
 {
-	return (const PGresult *)result;
+	return result->whole->handle;
+}
+
+struct db_result *db_result_wrap(PGresult **handle)
+{
+	struct db_result *result = malloc(sizeof(*result));
+
+	if (result == NULL)
+		return NULL;
+	*result = (struct db_result){ .whole = result,
+		                      .references = 1,
+		                      .handle = *handle,
+		                      .rows = (size_t)PQntuples(*handle),
+		                      .columns = (size_t)PQnfields(*handle) };
+	*handle = NULL;
+	return result;
+}
+
+struct db_result *db_result_slice(struct db_result *whole, size_t first, size_t rows)
+{
+	struct db_result *slice = malloc(sizeof(*slice));
+
+	assert(whole->whole == whole && first + rows <= whole->rows && whole->columns > 0);
+	if (slice == NULL)
+		return NULL;
+	*slice = (struct db_result){ .whole = whole, .first = first, .rows = rows, .columns = whole->columns - 1 };
+	atomic_fetch_add_explicit(&whole->references, 1, memory_order_relaxed);
+	return slice;
 }
 
 // The bytes of a cell that is there; NULL for SQL NULL.
@@ -33,8 +71,9 @@ static const uint8_t *cell_of(const struct db_result *result, size_t row, size_t
 {
 	const PGresult *handle = handle_of(result);
 
-	assert(row < (size_t)PQntuples(handle) && column < (size_t)PQnfields(handle));
+	assert(row < result->rows && column < result->columns);
 	assert(PQfformat(handle, (int)column) == 1);
+	row += result->first;
 	if (PQgetisnull(handle, (int)row, (int)column))
 		return NULL;
 	*ret_length = (size_t)PQgetlength(handle, (int)row, (int)column);
@@ -48,7 +87,17 @@ static Oid type_of(const struct db_result *result, size_t column)
 
 void db_result_free(struct db_result *result)
 {
-	PQclear((PGresult *)result);
+	struct db_result *whole;
+
+	if (result == NULL)
+		return;
+	whole = result->whole;
+	if (whole != result)
+		free(result);
+	if (atomic_fetch_sub_explicit(&whole->references, 1, memory_order_acq_rel) != 1)
+		return;
+	PQclear(whole->handle);
+	free(whole);
 }
 
 void db_result_free_pointer(struct db_result **result)
@@ -59,20 +108,22 @@ void db_result_free_pointer(struct db_result **result)
 
 size_t db_result_rows(const struct db_result *result)
 {
-	return (size_t)PQntuples(handle_of(result));
+	return result->rows;
 }
 
 size_t db_result_columns(const struct db_result *result)
 {
-	return (size_t)PQnfields(handle_of(result));
+	return result->columns;
 }
 
 int64_t db_result_affected(const struct db_result *result)
 {
 	// libpq declares the argument without const but only reads it.
-	const char *text = PQcmdTuples((PGresult *)(uintptr_t)result);
+	const char *text = PQcmdTuples((PGresult *)(uintptr_t)handle_of(result));
 	int64_t count = 0;
 
+	if (result->whole != result)
+		return (int64_t)result->rows;
 	for (; *text >= '0' && *text <= '9'; text++)
 		count = count * 10 + (*text - '0');
 	return count;

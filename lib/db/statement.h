@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "base/uuid.h"
 
+struct db_batch;
+
 #define DB_PARAMETERS_MAX 32
 #define DB_NAME_MAX 62 // bytes of a statement's name: Postgres cuts longer identifiers
 
@@ -19,6 +21,8 @@ struct db_statement {
 	const char *sql; // one statement with $1 … $n; types it cannot infer are cast ($1::uuid)
 	unsigned parameter_count; // at most DB_PARAMETERS_MAX
 	bool read_only; // changes nothing: a lost connection is RC_UNAVAILABLE (repeat at will), not RC_UNKNOWN
+	const struct db_batch
+	        *batch; // how waiting requests of it are answered together (batch.h); NULL: each by itself
 };
 
 // A point in time that is SQL NULL.

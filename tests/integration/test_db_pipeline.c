@@ -10,16 +10,13 @@
 #include "db/pipeline.h"
 #include "db/pool.h"
 #include "tests/integration/support/database.h"
+#include "tests/integration/support/pipeline.h"
 #include "tests/unit/cmocka_all.h"
 
 static struct test_database database;
-static struct metrics *metrics;
 
 static const struct db_statement read_one = {
 	.name = "test_read", .sql = "SELECT id FROM things WHERE id = $1", .parameter_count = 1, .read_only = true
-};
-static const struct db_statement sleep_for = {
-	.name = "test_sleep", .sql = "SELECT 0::bigint FROM pg_sleep($1)", .parameter_count = 1, .read_only = true
 };
 static const struct db_statement divide = {
 	.name = "test_divide", .sql = "SELECT 1::bigint / $1", .parameter_count = 1, .read_only = true
@@ -52,117 +49,48 @@ static int make_database(void **state)
 static int drop_database(void **state)
 {
 	(void)state;
-	metrics_free(metrics);
+	test_pipeline_done();
 	test_database_drop(&database);
 	return 0;
-}
-
-// All of its connections are up.
-static struct db_pipeline *new_pipeline(unsigned connections, size_t limit, int64_t statement_ms)
-{
-	struct deadline deadline = test_deadline();
-	struct db_options options;
-	struct db_pipeline *pipeline = NULL;
-	struct metric *up;
-
-	test_database_options(&database, TEST_ADMIN, &options);
-	options.statement_ms = statement_ms;
-	options.application_name = "safelight-pipeline";
-	metrics_free(metrics);
-	metrics = metrics_new();
-	options.metrics = metrics;
-	assert_int_equal(db_pipeline_new(&options, connections, limit, &pipeline, NULL), RC_OK);
-	up = metrics_add(metrics, METRIC_GAUGE, "safelight_db_pipeline_up", "", NULL);
-	while (metric_value(up) < connections && !deadline_passed(deadline))
-		clock_sleep_ms(5);
-	assert_int_equal(metric_value(up), connections);
-	assert_true(db_pipeline_is_up(pipeline));
-	return pipeline;
-}
-
-// What became of one statement.
-struct outcome {
-	_Atomic unsigned calls;
-	enum rc rc;
-	int64_t number;
-	char constraint[64];
-	int64_t after_us;
-	int64_t begun_us;
-};
-
-static void note(void *context, struct db_result *result, const struct db_failure *failure)
-{
-	struct outcome *outcome = context;
-
-	outcome->after_us = clock_monotonic_us() - outcome->begun_us;
-	outcome->rc = failure == NULL ? RC_OK : failure->err.rc;
-	if (failure != NULL)
-		(void)snprintf(outcome->constraint, sizeof(outcome->constraint), "%s", failure->constraint);
-	if (result != NULL && db_result_rows(result) == 1)
-		outcome->number = db_result_int64(result, 0, 0);
-	db_result_free(result);
-	atomic_fetch_add(&outcome->calls, 1);
-}
-
-static enum rc submit(struct db_pipeline *pipeline, const struct db_statement *statement, struct db_value value,
-                      int64_t deadline_ms, struct outcome *outcome)
-{
-	*outcome = (struct outcome){ .begun_us = clock_monotonic_us() };
-	return db_pipeline_submit(pipeline, statement, &value, 1, deadline_after_ms(deadline_ms), note, outcome, NULL);
-}
-
-static void wait_for_all(struct outcome *outcomes, size_t count)
-{
-	struct deadline deadline = deadline_after_ms(20000);
-
-	for (size_t i = 0; i < count; i++) {
-		while (atomic_load(&outcomes[i].calls) == 0 && !deadline_passed(deadline))
-			clock_sleep_ms(1);
-		assert_int_equal(atomic_load(&outcomes[i].calls), 1);
-	}
-}
-
-// Hold the pipeline's only connection for a moment, so that what is submitted meanwhile leaves as one batch.
-static void gather(struct db_pipeline *pipeline, struct outcome *outcome)
-{
-	assert_int_equal(submit(pipeline, &sleep_for, db_double(0.2), 10000, outcome), RC_OK);
-	clock_sleep_ms(50);
 }
 
 #define BATCH 30
 
 static void an_error_and_a_timeout_leave_the_neighbours_alone(void **state)
 {
-	struct db_pipeline *pipeline = new_pipeline(1, 100, 600);
-	struct outcome gate, outcomes[BATCH], missing, zero, slow, slow_write, prepare_again;
+	struct db_pipeline *pipeline = test_pipeline_new(&database, 1, 100, 600);
+	struct test_outcome gate, outcomes[BATCH], missing, zero, slow, slow_write, prepare_again;
 
 	(void)state;
-	gather(pipeline, &gate);
+	test_pipeline_hold(pipeline, &gate);
 	for (int i = 0; i < BATCH; i++) {
 		if (i == 5)
-			assert_int_equal(submit(pipeline, &divide, db_int64(0), 10000, &zero), RC_OK);
+			assert_int_equal(test_pipeline_submit(pipeline, &divide, db_int64(0), 10000, &zero), RC_OK);
 		if (i == 10)
-			assert_int_equal(submit(pipeline, &sleep_for, db_double(30), 10000, &slow), RC_OK);
+			assert_int_equal(
+			        test_pipeline_submit(pipeline, &test_sleep_statement, db_double(30), 10000, &slow),
+			        RC_OK);
 		if (i == 15)
-			assert_int_equal(submit(pipeline, &broken, db_int64(0), 10000, &missing), RC_OK);
+			assert_int_equal(test_pipeline_submit(pipeline, &broken, db_int64(0), 10000, &missing), RC_OK);
 		if (i == 20)
-			assert_int_equal(submit(pipeline, &write_late, db_int64(-1), 10000, &slow_write), RC_OK);
-		assert_int_equal(
-		        submit(pipeline, i % 3 == 0 ? &write_one : &read_one, db_int64(i + 1), 10000, &outcomes[i]),
-		        RC_OK);
+			assert_int_equal(test_pipeline_submit(pipeline, &write_late, db_int64(-1), 10000, &slow_write),
+			                 RC_OK);
+		assert_int_equal(test_pipeline_submit(pipeline, i % 3 == 0 ? &write_one : &read_one, db_int64(i + 1),
+		                                      10000, &outcomes[i]),
+		                 RC_OK);
 	}
-	assert_int_equal(submit(pipeline, &divide, db_int64(1), 10000, &prepare_again), RC_OK);
-	wait_for_all(&gate, 1);
-	wait_for_all(outcomes, BATCH);
+	assert_int_equal(test_pipeline_submit(pipeline, &divide, db_int64(1), 10000, &prepare_again), RC_OK);
+	test_outcomes_wait(&gate, 1);
+	test_outcomes_wait(outcomes, BATCH);
 	for (int i = 0; i < BATCH; i++) {
 		assert_int_equal(outcomes[i].rc, RC_OK);
 		assert_int_equal(outcomes[i].number, i + 1);
 	}
-	wait_for_all(&zero, 1);
-	wait_for_all(&slow, 1);
-	wait_for_all(&missing, 1);
-	wait_for_all(&slow_write, 1);
-	wait_for_all(&prepare_again, 1);
+	test_outcomes_wait(&zero, 1);
+	test_outcomes_wait(&slow, 1);
+	test_outcomes_wait(&missing, 1);
+	test_outcomes_wait(&slow_write, 1);
+	test_outcomes_wait(&prepare_again, 1);
 	assert_int_equal(zero.rc, RC_INVALID);
 	assert_int_equal(slow.rc, RC_TIMEOUT);
 	assert_int_equal(missing.rc, RC_INTERNAL);
@@ -177,50 +105,51 @@ static void an_error_and_a_timeout_leave_the_neighbours_alone(void **state)
 
 static void a_statement_that_fails_to_prepare_spoils_nobody(void **state)
 {
-	struct db_pipeline *pipeline = new_pipeline(1, 100, 5000);
-	struct outcome gate, outcomes[20];
+	struct db_pipeline *pipeline = test_pipeline_new(&database, 1, 100, 5000);
+	struct test_outcome gate, outcomes[20];
 
 	(void)state;
-	gather(pipeline, &gate);
+	test_pipeline_hold(pipeline, &gate);
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(
-		        submit(pipeline, i % 2 == 0 ? &broken : &read_one, db_int64(i + 1), 10000, &outcomes[i]),
-		        RC_OK);
-	wait_for_all(outcomes, 20);
+		assert_int_equal(test_pipeline_submit(pipeline, i % 2 == 0 ? &broken : &read_one, db_int64(i + 1),
+		                                      10000, &outcomes[i]),
+		                 RC_OK);
+	test_outcomes_wait(outcomes, 20);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(outcomes[i].rc, i % 2 == 0 ? RC_INTERNAL : RC_OK);
-	wait_for_all(&gate, 1);
+	test_outcomes_wait(&gate, 1);
 	db_pipeline_free(pipeline, 1000);
 }
 
 static void deadlines_are_kept_queued_and_under_way(void **state)
 {
-	struct db_pipeline *pipeline = new_pipeline(1, 3, 1500);
-	struct outcome busy, under_way, queued[3], refused, after;
+	struct db_pipeline *pipeline = test_pipeline_new(&database, 1, 3, 1500);
+	struct test_outcome busy, under_way, queued[3], refused, after;
 
 	(void)state;
-	assert_int_equal(submit(pipeline, &sleep_for, db_double(0.7), 10000, &busy), RC_OK);
+	assert_int_equal(test_pipeline_submit(pipeline, &test_sleep_statement, db_double(0.7), 10000, &busy), RC_OK);
 	clock_sleep_ms(50);
 	// These wait, and are never sent.
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(submit(pipeline, &write_one, db_int64(5000 + i), 200, &queued[i]), RC_OK);
-	assert_int_equal(submit(pipeline, &read_one, db_int64(1), 200, &refused), RC_BUSY);
-	assert_int_equal(submit(pipeline, &read_one, db_int64(1), 0, &refused), RC_TIMEOUT);
-	wait_for_all(queued, 3);
+		assert_int_equal(test_pipeline_submit(pipeline, &write_one, db_int64(5000 + i), 200, &queued[i]),
+		                 RC_OK);
+	assert_int_equal(test_pipeline_submit(pipeline, &read_one, db_int64(1), 200, &refused), RC_BUSY);
+	assert_int_equal(test_pipeline_submit(pipeline, &read_one, db_int64(1), 0, &refused), RC_TIMEOUT);
+	test_outcomes_wait(queued, 3);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(queued[i].rc, RC_TIMEOUT);
 		assert_in_range(queued[i].after_us, 190000, 350000);
 	}
-	wait_for_all(&busy, 1);
+	test_outcomes_wait(&busy, 1);
 	assert_int_equal(busy.rc, RC_OK);
 	// This one is overtaken under way; what comes behind it is only late.
-	assert_int_equal(submit(pipeline, &sleep_for, db_double(30), 300, &under_way), RC_OK);
+	assert_int_equal(test_pipeline_submit(pipeline, &test_sleep_statement, db_double(30), 300, &under_way), RC_OK);
 	clock_sleep_ms(50);
-	assert_int_equal(submit(pipeline, &read_one, db_int64(7), 5000, &after), RC_OK);
-	wait_for_all(&under_way, 1);
+	assert_int_equal(test_pipeline_submit(pipeline, &read_one, db_int64(7), 5000, &after), RC_OK);
+	test_outcomes_wait(&under_way, 1);
 	assert_int_equal(under_way.rc, RC_TIMEOUT);
 	assert_in_range(under_way.after_us, 290000, 450000);
-	wait_for_all(&after, 1);
+	test_outcomes_wait(&after, 1);
 	assert_int_equal(after.rc, RC_OK);
 	assert_int_equal(after.number, 7);
 	assert_int_equal(test_database_count(&database, "SELECT count(*) FROM written WHERE id >= 5000"), 0);
@@ -229,18 +158,19 @@ static void deadlines_are_kept_queued_and_under_way(void **state)
 
 static void a_stuck_connection_does_not_hold_the_others(void **state)
 {
-	struct db_pipeline *pipeline = new_pipeline(2, 100, 5000);
-	struct outcome stuck, outcomes[50];
+	struct db_pipeline *pipeline = test_pipeline_new(&database, 2, 100, 5000);
+	struct test_outcome stuck, outcomes[50];
 
 	(void)state;
-	assert_int_equal(submit(pipeline, &sleep_for, db_double(2), 10000, &stuck), RC_OK);
+	assert_int_equal(test_pipeline_submit(pipeline, &test_sleep_statement, db_double(2), 10000, &stuck), RC_OK);
 	clock_sleep_ms(50);
 	for (int i = 0; i < 50; i++) {
-		assert_int_equal(submit(pipeline, &read_one, db_int64(i + 1), 10000, &outcomes[i]), RC_OK);
-		wait_for_all(&outcomes[i], 1);
+		assert_int_equal(test_pipeline_submit(pipeline, &read_one, db_int64(i + 1), 10000, &outcomes[i]),
+		                 RC_OK);
+		test_outcomes_wait(&outcomes[i], 1);
 		assert_true(outcomes[i].after_us < 1000000);
 	}
-	wait_for_all(&stuck, 1);
+	test_outcomes_wait(&stuck, 1);
 	db_pipeline_free(pipeline, 1000);
 }
 
@@ -249,7 +179,7 @@ static void a_stuck_connection_does_not_hold_the_others(void **state)
 
 struct load {
 	struct db_pipeline *pipeline;
-	struct outcome *outcomes;
+	struct test_outcome *outcomes;
 	int64_t first;
 };
 
@@ -258,9 +188,10 @@ static void *submit_load(void *context)
 	struct load *load = context;
 
 	for (int i = 0; i < LOAD_STATEMENTS; i++) {
-		struct outcome *outcome = &load->outcomes[i];
-		enum rc rc = submit(load->pipeline, i % 2 == 0 ? &write_one : &read_one,
-		                    db_int64(i % 2 == 0 ? load->first + i : 1 + i % 1000), 10000, outcome);
+		struct test_outcome *outcome = &load->outcomes[i];
+		enum rc rc =
+		        test_pipeline_submit(load->pipeline, i % 2 == 0 ? &write_one : &read_one,
+		                             db_int64(i % 2 == 0 ? load->first + i : 1 + i % 1000), 10000, outcome);
 
 		if (rc == RC_BUSY || rc == RC_UNAVAILABLE) {
 			clock_sleep_ms(1);
@@ -277,8 +208,8 @@ static void *submit_load(void *context)
 
 static void killed_backends_cost_no_callback_and_no_truth(void **state)
 {
-	static struct outcome outcomes[LOAD_THREADS][LOAD_STATEMENTS];
-	struct db_pipeline *pipeline = new_pipeline(2, 500, 5000);
+	static struct test_outcome outcomes[LOAD_THREADS][LOAD_STATEMENTS];
+	struct db_pipeline *pipeline = test_pipeline_new(&database, 2, 500, 5000);
 	struct load loads[LOAD_THREADS];
 	pthread_t threads[LOAD_THREADS];
 	int64_t kills = 0, counts[RC_INTERNAL + 1] = { 0 };
@@ -298,11 +229,11 @@ static void killed_backends_cost_no_callback_and_no_truth(void **state)
 	for (int t = 0; t < LOAD_THREADS; t++)
 		(void)pthread_join(threads[t], NULL);
 	for (int t = 0; t < LOAD_THREADS; t++)
-		wait_for_all(outcomes[t], LOAD_STATEMENTS);
+		test_outcomes_wait(outcomes[t], LOAD_STATEMENTS);
 	db_pipeline_free(pipeline, 5000);
 	for (int t = 0; t < LOAD_THREADS; t++) {
 		for (int i = 0; i < LOAD_STATEMENTS; i++) {
-			const struct outcome *outcome = &outcomes[t][i];
+			const struct test_outcome *outcome = &outcomes[t][i];
 			bool is_write = i % 2 == 0;
 
 			counts[outcome->rc]++;
@@ -339,7 +270,7 @@ static void no_database_is_said_quickly(void **state)
 {
 	struct db_options options;
 	struct db_pipeline *pipeline = NULL;
-	struct outcome early, late;
+	struct test_outcome early, late;
 	struct deadline deadline = test_deadline();
 	enum rc rc;
 
@@ -347,16 +278,16 @@ static void no_database_is_said_quickly(void **state)
 	test_database_options(&database, TEST_ADMIN, &options);
 	options.port = 1;
 	assert_int_equal(db_pipeline_new(&options, 2, 10, &pipeline, NULL), RC_OK);
-	rc = submit(pipeline, &read_one, db_int64(1), 10000, &early);
+	rc = test_pipeline_submit(pipeline, &read_one, db_int64(1), 10000, &early);
 	if (rc == RC_OK) {
-		wait_for_all(&early, 1);
+		test_outcomes_wait(&early, 1);
 		rc = early.rc;
 	}
 	assert_int_equal(rc, RC_UNAVAILABLE);
 	do {
-		rc = submit(pipeline, &read_one, db_int64(1), 10000, &late);
+		rc = test_pipeline_submit(pipeline, &read_one, db_int64(1), 10000, &late);
 		if (rc == RC_OK)
-			wait_for_all(&late, 1);
+			test_outcomes_wait(&late, 1);
 	} while (rc != RC_UNAVAILABLE && !deadline_passed(deadline));
 	assert_int_equal(rc, RC_UNAVAILABLE);
 	assert_false(db_pipeline_is_up(pipeline));
@@ -365,24 +296,26 @@ static void no_database_is_said_quickly(void **state)
 
 static void draining_answers_everything(void **state)
 {
-	struct db_pipeline *pipeline = new_pipeline(1, 100, 5000);
-	struct outcome slow, outcomes[20];
+	struct db_pipeline *pipeline = test_pipeline_new(&database, 1, 100, 5000);
+	struct test_outcome slow, outcomes[20];
 	int64_t begun_us;
 
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(submit(pipeline, &read_one, db_int64(i + 1), 10000, &outcomes[i]), RC_OK);
+		assert_int_equal(test_pipeline_submit(pipeline, &read_one, db_int64(i + 1), 10000, &outcomes[i]),
+		                 RC_OK);
 	db_pipeline_free(pipeline, 5000);
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(atomic_load(&outcomes[i].calls), 1);
 		assert_int_equal(outcomes[i].rc, RC_OK);
 	}
 	// What does not end in time is ended.
-	pipeline = new_pipeline(1, 100, 60000);
-	assert_int_equal(submit(pipeline, &sleep_for, db_double(30), 60000, &slow), RC_OK);
+	pipeline = test_pipeline_new(&database, 1, 100, 60000);
+	assert_int_equal(test_pipeline_submit(pipeline, &test_sleep_statement, db_double(30), 60000, &slow), RC_OK);
 	clock_sleep_ms(100);
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(submit(pipeline, &write_one, db_int64(9000 + i), 60000, &outcomes[i]), RC_OK);
+		assert_int_equal(test_pipeline_submit(pipeline, &write_one, db_int64(9000 + i), 60000, &outcomes[i]),
+		                 RC_OK);
 	begun_us = clock_monotonic_us();
 	db_pipeline_free(pipeline, 300);
 	assert_true(clock_monotonic_us() - begun_us < 2000000);
@@ -396,7 +329,7 @@ static void draining_answers_everything(void **state)
 
 static void waiting_threads_get_their_rows(void **state)
 {
-	struct db_pipeline *pipeline = new_pipeline(1, 100, 5000);
+	struct db_pipeline *pipeline = test_pipeline_new(&database, 1, 100, 5000);
 	const struct db_value value = db_int64(42), zero = db_int64(0);
 	struct db_result *result = NULL;
 	struct err err = { 0 };
