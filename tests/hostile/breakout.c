@@ -258,6 +258,19 @@ static const char *attack_large_facts(void)
 	return NULL;
 }
 
+// Where a picture was taken, told to a supervisor that was not to know.
+static const char *attack_position(void)
+{
+	struct wire_message message = { .type = WIRE_FACTS };
+
+	message.body.facts = (struct wire_facts){
+		.width = 200, .height = 100, .frames = 1, .pages = 1, .orientation = 1, .source = FORMAT_JPEG
+	};
+	message.body.facts.exif = (struct wire_exif){ .has_position = true, .latitude_e6 = 1, .longitude_e6 = 1 };
+	send_message(&message, -1);
+	return NULL;
+}
+
 static const char *attack_variant_first(void)
 {
 	struct wire_message message = make_variant("inside", 100, 50, 10);
@@ -378,6 +391,7 @@ static const struct attack attacks[] = {
 	{ "garbage", attack_garbage },
 	{ "facts_twice", attack_facts_twice },
 	{ "large_facts", attack_large_facts },
+	{ "position", attack_position },
 	{ "variant_first", attack_variant_first },
 	{ "unasked_variant", attack_unasked_variant },
 	{ "other_size", attack_other_size },

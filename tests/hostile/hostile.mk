@@ -2,7 +2,7 @@
 WIRE_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/wire/*.c))
 CHILD_OBJECTS := $(addprefix $(BUILD)/obj/transcoder/,child.o child_run.o child_spawn.o) $(WIRE_OBJECTS)
 SANDBOX_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/decoder/sandbox*.c))
-RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o)
+RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o exif_block.o)
 SMALL_ARCHIVES := $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 BREAKOUT := $(BUILD)/tests/hostile/breakout
 
@@ -14,8 +14,13 @@ endef
 
 $(BUILD)/tests/unit/test_wire: $(BUILD)/obj/tests/unit/test_wire.o $(WIRE_OBJECTS) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)
-$(BUILD)/tests/unit/test_thumbhash: $(BUILD)/obj/tests/unit/test_thumbhash.o $(BUILD)/obj/transcoder/decoder/thumbhash.o $(SMALL_ARCHIVES)
+PATTERN_TESTS := $(addprefix $(BUILD)/tests/unit/,test_thumbhash test_blurhash test_likeness)
+$(PATTERN_TESTS): $(BUILD)/tests/unit/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/obj/transcoder/decoder/%.o \
+		$(BUILD)/obj/tests/hostile/pattern.o $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)
+$(BUILD)/tests/unit/test_exif: $(BUILD)/obj/tests/unit/test_exif.o $(BUILD)/obj/transcoder/decoder/exif.o \
+		$(BUILD)/obj/tests/hostile/exif_block.o $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka -lexif)
 $(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/transcoder/decoder/icc.o $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)
 $(BUILD)/tests/unit/test_sandbox: $(BUILD)/obj/tests/unit/test_sandbox.o $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES)

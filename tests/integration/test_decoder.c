@@ -116,6 +116,9 @@ static void test_phone_photos(void **state)
 		assert_preview_first(&result);
 		assert_int_equal(result.facts.source, FORMAT_JPEG);
 		assert_in_range(result.facts.thumbhash_length, 17, WIRE_THUMBHASH_BYTES);
+		assert_int_equal(strlen(result.facts.blurhash), WIRE_BLURHASH_SIZE - 1);
+		assert_true(result.facts.has_likeness);
+		assert_false(result.facts.exif.has_position); // not asked for
 		print_message(
 		        "%s: first variant after %lld ms, all after %lld ms (decode %llu, encode %llu), peak %llu MB\n",
 		        phones[i], (long long)result.first_variant_us / 1000, (long long)result.wall_us / 1000,
@@ -227,6 +230,102 @@ static void test_orientation_of_sample(void **state)
 	rig_result_done(&result);
 }
 
+// What exiftool says of the same files.
+static void test_exif_of_phones(void **state)
+{
+	struct rig_result result;
+	const struct wire_exif *exif = &result.facts.exif;
+
+	(void)state;
+	if (rig_skip_without_data())
+		skip();
+	rig.job.keep_position = true;
+	run_file(RIG_DATA "/phones", "Apple_iPhone_6_plus.jpg", &result);
+	assert_string_equal(exif->make, "Apple");
+	assert_string_equal(exif->model, "iPhone 6 Plus");
+	assert_string_equal(exif->lens, "iPhone 6 Plus back camera 4.15mm f/2.2");
+	assert_true(exif->has_time);
+	assert_int_equal(exif->local_seconds, 1414762357); // 2014-10-31 13:32:37
+	assert_false(exif->has_offset);
+	assert_int_equal(exif->exposure.below / exif->exposure.above, 30);
+	assert_int_equal(exif->iso, 32);
+	assert_int_equal(exif->focal_length_35mm, 29);
+	assert_true(exif->has_position);
+	assert_int_equal(exif->latitude_e6, 51482995);
+	assert_int_equal(exif->longitude_e6, -3185337);
+	assert_true(exif->has_altitude);
+	assert_int_equal(exif->altitude_mm, -166309);
+	rig_result_done(&result);
+	run_file(RIG_DATA "/phones", "Nokia_Lumia_800.jpg", &result);
+	assert_string_equal(exif->model, "Nokia Lumia 800");
+	assert_int_equal(exif->iso, 0);
+	assert_int_equal(exif->latitude_e6, 53359465);
+	assert_int_equal(exif->longitude_e6, -6258231);
+	rig_result_done(&result);
+	run_file(RIG_DATA "/phones", "Sony_D5403_Xperia_Z2.jpg", &result);
+	assert_string_equal(exif->make, "Sony");
+	assert_false(exif->has_position);
+	rig_result_done(&result);
+	rig.job.keep_position = false;
+}
+
+// The sample's position is at the point furthest from any land. It leaves the child only when asked for.
+static void test_position_of_sample(void **state)
+{
+	struct rig_result result;
+
+	(void)state;
+	rig.job.keep_position = true;
+	run_file(RIG_SAMPLES, "dunes-exif6.jpg", &result);
+	rig.job.keep_position = false;
+	assert_true(result.facts.exif.has_position);
+	assert_int_equal(result.facts.exif.latitude_e6, -48876667);
+	assert_int_equal(result.facts.exif.longitude_e6, -123393333);
+	assert_variants("dunes-exif6.jpg", &result); // and not even then into a variant
+	rig_result_done(&result);
+	run_file(RIG_SAMPLES, "dunes-exif6.jpg", &result);
+	assert_false(result.facts.exif.has_position);
+	rig_result_done(&result);
+}
+
+static uint64_t likeness_of(const void *bytes, size_t length)
+{
+	struct rig_result result;
+	uint64_t likeness;
+
+	rig_run(&rig, bytes, length, &result);
+	assert_done("likeness", &result);
+	assert_true(result.facts.has_likeness);
+	likeness = result.facts.likeness;
+	rig_result_done(&result);
+	return likeness;
+}
+
+// A photo and its own small variant in another format are near duplicates, two photos are not.
+static void test_likeness(void **state)
+{
+	static const char *const names[] = { "ridges.jpg", "tide.jpg", "ember.jpg", "dunes-exif6.jpg" };
+	uint64_t likenesses[LENGTH_OF(names)];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH_OF(names); i++) {
+		struct rig_result result;
+		const struct rig_variant *variant;
+		int distance;
+
+		run_file(RIG_SAMPLES, names[i], &result);
+		likenesses[i] = result.facts.likeness;
+		variant = rig_find(&result, "w320", FORMAT_WEBP);
+		assert_non_null(variant);
+		distance = __builtin_popcountll(likenesses[i] ^ likeness_of(variant->bytes, variant->about.bytes));
+		print_message("%s and its w320.webp: %d of 64 bits differ\n", names[i], distance);
+		assert_in_range(distance, 0, 4);
+		rig_result_done(&result);
+		for (size_t other = 0; other < i; other++)
+			assert_in_range(__builtin_popcountll(likenesses[i] ^ likenesses[other]), 17, 64);
+	}
+}
+
 // Planted where metadata can stand, and behind the end of the picture: none of it comes out.
 static void test_planted_bytes_stay_inside(void **state)
 {
@@ -332,10 +431,13 @@ int main(void)
 		cmocka_unit_test(test_sample_photos),
 		cmocka_unit_test(test_alpha),
 		cmocka_unit_test(test_orientation_of_sample),
+		cmocka_unit_test(test_position_of_sample),
+		cmocka_unit_test(test_likeness),
 		cmocka_unit_test(test_planted_bytes_stay_inside),
 		cmocka_unit_test(test_odd_sizes),
 		cmocka_unit_test(test_other_jobs),
 		cmocka_unit_test(test_phone_photos),
+		cmocka_unit_test(test_exif_of_phones),
 		cmocka_unit_test(test_orientations),
 	};
 

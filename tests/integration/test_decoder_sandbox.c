@@ -251,10 +251,10 @@ static void test_deaths_have_reasons(void **state)
 
 static void test_protocol_is_enforced(void **state)
 {
-	static const char *const names[] = { "garbage",         "facts_twice",    "large_facts",  "variant_first",
-		                             "unasked_variant", "other_size",     "wrong_length", "unsealed",
-		                             "no_file",         "socket_as_file", "twice",        "early_done",
-		                             "other_job",       "other_reason" };
+	static const char *const names[] = { "garbage",       "facts_twice",     "large_facts",    "position",
+		                             "variant_first", "unasked_variant", "other_size",     "wrong_length",
+		                             "unsealed",      "no_file",         "socket_as_file", "twice",
+		                             "early_done",    "other_job",       "other_reason" };
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH_OF(names); i++) {

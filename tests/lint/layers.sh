@@ -49,6 +49,7 @@ only 'microhttpd' lib/http/
 only 'jwt' lib/http/
 only 'vips' transcoder/decoder/
 only 'seccomp' transcoder/decoder/
+only 'libexif' transcoder/decoder/
 only 'ngx_' cdn-config/
 only 'sodium' 'lib/base/|metadata-api/password'
 only 'openssl' 'lib/base/'

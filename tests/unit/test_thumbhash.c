@@ -3,10 +3,9 @@
 #include <string.h>
 
 #include "base/encoding.h"
+#include "tests/hostile/pattern.h"
 #include "tests/unit/cmocka_all.h"
 #include "transcoder/decoder/thumbhash.h"
-
-enum pattern { PATTERN_GRADIENT, PATTERN_NOISE, PATTERN_ALPHA, PATTERN_FLAT, PATTERN_CLEAR };
 
 struct vector {
 	unsigned width, height;
@@ -30,51 +29,6 @@ static const struct vector vectors[] = {
 	{ 2, 1, PATTERN_GRADIENT, "5af135ac817708888888878078878787df78f8" },
 };
 
-static void make_pixel(enum pattern pattern, unsigned x, unsigned y, const struct vector *size, unsigned noise,
-                       uint8_t pixel[4])
-{
-	unsigned values[4] = { 200, 100, 50, 255 };
-
-	switch (pattern) {
-	case PATTERN_GRADIENT:
-		values[0] = x * x * 255 / (size->width * size->width);
-		values[1] = (y * y + x) * 200 / (size->height * size->height + size->width);
-		values[2] = 255 - values[0] * values[1] / 255;
-		break;
-	case PATTERN_NOISE:
-		values[0] = x * 7 + noise;
-		values[1] = y * 5 + noise * 2;
-		values[2] = x * y + noise * 3;
-		break;
-	case PATTERN_ALPHA:
-		values[0] = 200 - noise;
-		values[1] = x * 3;
-		values[2] = y * 3;
-		values[3] = (x + y) * 255 / (size->width + size->height);
-		break;
-	case PATTERN_CLEAR:
-		values[3] = 0;
-		break;
-	case PATTERN_FLAT:
-		break;
-	}
-	for (size_t i = 0; i < 4; i++)
-		pixel[i] = (uint8_t)values[i];
-}
-
-static void make_pixels(const struct vector *vector, uint8_t *rgba)
-{
-	uint32_t seed = 12345;
-
-	for (unsigned y = 0; y < vector->height; y++) {
-		for (unsigned x = 0; x < vector->width; x++) {
-			seed = seed * 1103515245u + 12345u;
-			make_pixel(vector->pattern, x, y, vector, seed >> 16 & 63,
-			           rgba + 4 * ((size_t)y * vector->width + x));
-		}
-	}
-}
-
 static void test_equals_the_reference(void **state)
 {
 	static uint8_t rgba[4 * THUMBHASH_SIDE_MOST * THUMBHASH_SIDE_MOST];
@@ -85,7 +39,7 @@ static void test_equals_the_reference(void **state)
 		char text[2 * THUMBHASH_BYTES + 1];
 		size_t length;
 
-		make_pixels(&vectors[i], rgba);
+		pattern_make(vectors[i].pattern, vectors[i].width, vectors[i].height, rgba);
 		length = thumbhash_encode(vectors[i].width, vectors[i].height, rgba, hash);
 		encode_hex(hash, length, text);
 		if (strcmp(text, vectors[i].hash) != 0)
@@ -96,13 +50,12 @@ static void test_equals_the_reference(void **state)
 // Of one colour, only the header means something: the other terms are rounding errors, scaled by 0.
 static void test_flat_picture_keeps_its_colour(void **state)
 {
-	const struct vector flat = { .width = 64, .height = 64, .pattern = PATTERN_FLAT };
 	static uint8_t rgba[4 * 64 * 64];
 	uint8_t hash[THUMBHASH_BYTES];
 	char text[11];
 
 	(void)state;
-	make_pixels(&flat, rgba);
+	pattern_make(PATTERN_FLAT, 64, 64, rgba);
 	assert_int_equal(thumbhash_encode(64, 64, rgba, hash), 24);
 	encode_hex(hash, 5, text);
 	assert_string_equal(text, "1dcb020700");
@@ -119,11 +72,10 @@ static void test_length_is_bounded(void **state)
 	(void)state;
 	for (size_t p = 0; p < 2; p++) {
 		for (unsigned side = 1; side <= THUMBHASH_SIDE_MOST; side++) {
-			struct vector vector = { .width = THUMBHASH_SIDE_MOST, .height = side, .pattern = patterns[p] };
 			size_t length;
 
-			make_pixels(&vector, rgba);
-			length = thumbhash_encode(vector.width, vector.height, rgba, hash);
+			pattern_make(patterns[p], THUMBHASH_SIDE_MOST, side, rgba);
+			length = thumbhash_encode(THUMBHASH_SIDE_MOST, side, rgba, hash);
 			longest = length > longest ? length : longest;
 			assert_in_range(length, 17, THUMBHASH_BYTES);
 		}

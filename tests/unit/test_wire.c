@@ -16,6 +16,7 @@ static struct wire_message make_job(void)
 
 	message.body.order = (struct wire_job){
 		.limits = { 100000000, 30000, 200, 64000000 },
+		.keep_position = true,
 		.preview_first = true,
 		.step_count = 2,
 		.steps = { { "square", 160, 160, PRESET_COVER }, { "w-2_048", 2048, 0, PRESET_INSIDE } },
@@ -40,6 +41,26 @@ static struct wire_message make_facts(void)
 		.dominant_rgb = 0x123456,
 		.thumbhash_length = 5,
 		.thumbhash = { 1, 2, 3, 4, 5 },
+		.blurhash = "LkDbYh2M;yJ.iDa[jvaygZfSfRfP",
+		.has_likeness = true,
+		.likeness = 0xfedcba9876543210,
+		.exif = { .has_time = true,
+		          .local_seconds = -1,
+		          .has_offset = true,
+		          .offset_minutes = -210,
+		          .make = "Lamp & Co",
+		          .model = "L-1",
+		          .lens = "Lens",
+		          .exposure = { 1, 50 },
+		          .f_number = { 18, 10 },
+		          .focal_length = { 425, 100 },
+		          .focal_length_35mm = 26,
+		          .iso = 400,
+		          .has_position = true,
+		          .latitude_e6 = -64145867,
+		          .longitude_e6 = 179999999,
+		          .has_altitude = true,
+		          .altitude_mm = -12345 },
 	};
 	return message;
 }
@@ -102,6 +123,7 @@ static void test_fields_arrive(void **state)
 	assert_int_equal(wire_decode(bytes, length, &copy, NULL), RC_OK);
 	assert_int_equal(job->limits.max_pixels, 100000000);
 	assert_int_equal(job->limits.max_frames, 200);
+	assert_true(job->keep_position);
 	assert_true(job->preview_first);
 	assert_int_equal(job->step_count, 2);
 	assert_string_equal(job->steps[1].name, "w-2_048");
@@ -216,6 +238,18 @@ static void test_bad_answers_are_refused(void **state)
 	REFUSE(make_facts, facts.source, FORMAT_NONE);
 	REFUSE(make_facts, facts.source, (enum media_format)MEDIA_FORMAT_COUNT);
 	REFUSE(make_facts, facts.dominant_rgb, 0x1000000);
+	REFUSE(make_facts, facts.blurhash[3], ' ');
+	REFUSE(make_facts, facts.blurhash[3], '"');
+	REFUSE(make_facts, facts.blurhash[27], '\0');
+	REFUSE(make_facts, facts.exif.local_seconds, WIRE_EXIF_MOST_SECONDS + 1);
+	REFUSE(make_facts, facts.exif.local_seconds, WIRE_EXIF_LEAST_SECONDS - 1);
+	REFUSE(make_facts, facts.exif.offset_minutes, WIRE_EXIF_OFFSET_MOST + 1);
+	REFUSE(make_facts, facts.exif.offset_minutes, -WIRE_EXIF_OFFSET_MOST - 1);
+	REFUSE(make_facts, facts.exif.exposure.below, 0);
+	REFUSE(make_facts, facts.exif.latitude_e6, WIRE_EXIF_LATITUDE_MOST + 1);
+	REFUSE(make_facts, facts.exif.latitude_e6, -WIRE_EXIF_LATITUDE_MOST - 1);
+	REFUSE(make_facts, facts.exif.longitude_e6, WIRE_EXIF_LONGITUDE_MOST + 1);
+	REFUSE(make_facts, facts.exif.altitude_mm, -WIRE_EXIF_ALTITUDE_MOST - 1);
 	REFUSE(make_variant, variant.format, FORMAT_PNG);
 	REFUSE(make_variant, variant.width, 0);
 	REFUSE(make_variant, variant.height, PRESET_MAX_SIDE + 1);

@@ -1,9 +1,11 @@
-// Placeholders from a small copy of the picture.
+// Placeholders and the perceptual hash from a small copy of the picture.
 #include "transcoder/decoder/placeholder.h"
 
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "transcoder/decoder/blurhash.h"
+#include "transcoder/decoder/likeness.h"
 #include "transcoder/decoder/picture.h"
 #include "transcoder/decoder/thumbhash.h"
 
@@ -87,6 +89,8 @@ bool placeholder_make(VipsImage *image, struct wire_facts *facts, struct failure
 		return picture_failed(failure, "placeholder");
 	facts->dominant_rgb = find_dominant(rgba, (size_t)width * height);
 	facts->thumbhash_length = (unsigned)thumbhash_encode(width, height, rgba, facts->thumbhash);
+	blurhash_encode(width, height, rgba, facts->blurhash);
+	facts->has_likeness = likeness_hash(width, height, rgba, &facts->likeness);
 	g_free(rgba);
 	if (facts->thumbhash_length == 0)
 		return failure_set(failure, REASON_DECODE_MEMORY, "placeholder: no memory");

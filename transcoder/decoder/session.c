@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "transcoder/decoder/picture.h"
 #include "transcoder/decoder/placeholder.h"
+#include "transcoder/decoder/sniff.h"
 
 static const struct decode_path *const paths[] = { &decode_path_general };
 
@@ -13,7 +14,7 @@ bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length
                  struct wire_done *ret_times, struct failure *ret_failure)
 {
 	struct session session = { .job = job, .sink = sink, .started_us = clock_monotonic_us() };
-	bool done = source_open(bytes, length, &job->limits, &session.source, &session.failure);
+	bool done = source_open(bytes, length, job, &session.source, &session.failure);
 
 	for (size_t i = 0; done && i < sizeof(paths) / sizeof(paths[0]); i++) {
 		if (i == 0)
@@ -25,7 +26,7 @@ bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length
 		}
 	}
 	if (!done) {
-		if (session.failure.reason == REASON_DECODE_FAILED && source_is_cut(bytes, length))
+		if (session.failure.reason == REASON_DECODE_FAILED && sniff_is_cut(bytes, length))
 			session.failure.reason = REASON_TRUNCATED;
 		*ret_failure = session.failure;
 		return false;
@@ -68,6 +69,7 @@ bool session_deliver_facts(struct session *session, VipsImage *image)
 		.orientation = source->orientation,
 		.has_alpha = source->has_alpha,
 		.source = source->format,
+		.exif = source->exif,
 	};
 
 	if (!placeholder_make(image, &facts, &session->failure))

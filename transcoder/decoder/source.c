@@ -3,44 +3,9 @@
 
 #include <string.h>
 
+#include "transcoder/decoder/exif.h"
 #include "transcoder/decoder/picture.h"
-
-// ---- first bytes ----
-
-struct magic {
-	size_t offset;
-	size_t length;
-	const char *bytes;
-	enum media_format format;
-};
-
-static const struct magic magics[] = {
-	{ 0, 3, "\xff\xd8\xff", FORMAT_JPEG }, { 0, 8, "\x89PNG\r\n\x1a\n", FORMAT_PNG },
-	{ 8, 4, "WEBP", FORMAT_WEBP },         { 0, 6, "GIF87a", FORMAT_GIF },
-	{ 0, 6, "GIF89a", FORMAT_GIF },        { 0, 4, "II*\0", FORMAT_TIFF },
-	{ 0, 4, "MM\0*", FORMAT_TIFF },        { 0, 4, "II+\0", FORMAT_TIFF }, // BigTIFF
-	{ 0, 4, "MM\0+", FORMAT_TIFF },        { 4, 8, "ftypavif", FORMAT_AVIF },
-	{ 4, 8, "ftypavis", FORMAT_AVIF },     { 4, 8, "ftypheic", FORMAT_HEIF },
-	{ 4, 8, "ftypheix", FORMAT_HEIF },     { 4, 8, "ftypheim", FORMAT_HEIF },
-	{ 4, 8, "ftypheis", FORMAT_HEIF },     { 4, 8, "ftyphevc", FORMAT_HEIF },
-	{ 4, 8, "ftyphevx", FORMAT_HEIF },     { 4, 8, "ftypmif1", FORMAT_HEIF },
-	{ 4, 8, "ftypmsf1", FORMAT_HEIF },
-};
-
-enum media_format source_sniff(const uint8_t *bytes, size_t length)
-{
-	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
-		const struct magic *magic = &magics[i];
-
-		if (length < magic->offset + magic->length ||
-		    memcmp(bytes + magic->offset, magic->bytes, magic->length) != 0)
-			continue;
-		if (magic->format == FORMAT_WEBP && memcmp(bytes, "RIFF", 4) != 0)
-			continue;
-		return magic->format;
-	}
-	return FORMAT_NONE;
-}
+#include "transcoder/decoder/sniff.h"
 
 // ---- loaders ----
 
@@ -111,50 +76,6 @@ int source_shrink(const struct source *source, uint32_t width, uint32_t height)
 
 // ---- header ----
 
-static uint32_t get_big_endian(const uint8_t *bytes)
-{
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-// Walk a PNG's chunks to the one of that type; false when the file ends or the type stop comes first.
-static bool find_png_chunk(const uint8_t *bytes, size_t length, const char *type, const char *stop, size_t *ret_at)
-{
-	for (size_t at = 8; at + 12 <= length;) {
-		size_t chunk = get_big_endian(bytes + at);
-
-		if (memcmp(bytes + at + 4, type, 4) == 0) {
-			*ret_at = at;
-			return true;
-		}
-		if (memcmp(bytes + at + 4, stop, 4) == 0 || chunk > length - at - 12)
-			return false;
-		at += 12 + chunk;
-	}
-	return false;
-}
-
-// Frames of an animated PNG: the acTL chunk, which must stand before the first IDAT. libvips shows the first frame only
-// and does not tell.
-static uint32_t count_png_frames(const uint8_t *bytes, size_t length)
-{
-	size_t at;
-
-	return find_png_chunk(bytes, length, "acTL", "IDAT", &at) ? get_big_endian(bytes + at + 8) : 1;
-}
-
-bool source_is_cut(const uint8_t *bytes, size_t length)
-{
-	enum media_format format = source_sniff(bytes, length);
-	size_t at;
-
-	if (format == FORMAT_PNG)
-		return !find_png_chunk(bytes, length, "IEND", "IEND", &at);
-	if (format == FORMAT_WEBP) // RIFF's own length, little-endian
-		return ((uint64_t)bytes[7] << 24 | (uint64_t)bytes[6] << 16 | (uint64_t)bytes[5] << 8 | bytes[4]) + 8 >
-		       length;
-	return false;
-}
-
 static uint32_t at_least_one(int64_t value)
 {
 	return value < 1 ? 1 : (uint32_t)value;
@@ -183,7 +104,7 @@ static void read_header(VipsImage *image, struct source *source)
 			source->pages = at_least_one(pages);
 	}
 	if (source->format == FORMAT_PNG)
-		source->frames = at_least_one(count_png_frames(source->bytes, source->length));
+		source->frames = at_least_one(sniff_png_frames(source->bytes, source->length));
 	if (source->format == FORMAT_HEIF && vips_image_get_typeof(image, "heif-compression") != 0 &&
 	    vips_image_get_string(image, "heif-compression", &compression) == 0 && strcmp(compression, "av1") == 0)
 		source->format = FORMAT_AVIF;
@@ -209,10 +130,20 @@ static bool check_limits(const struct source *source, const struct wire_limits *
 	return true;
 }
 
-bool source_open(const uint8_t *bytes, size_t length, const struct wire_limits *limits, struct source *ret_source,
+static void read_exif(VipsImage *image, bool keep_position, struct wire_exif *ret_exif)
+{
+	const void *bytes = NULL;
+	size_t length = 0;
+
+	if (vips_image_get_typeof(image, VIPS_META_EXIF_NAME) != 0 &&
+	    vips_image_get_blob(image, VIPS_META_EXIF_NAME, &bytes, &length) == 0)
+		exif_read(bytes, length, keep_position, ret_exif);
+}
+
+bool source_open(const uint8_t *bytes, size_t length, const struct wire_job *job, struct source *ret_source,
                  struct failure *failure)
 {
-	struct source source = { .bytes = bytes, .length = length, .format = source_sniff(bytes, length) };
+	struct source source = { .bytes = bytes, .length = length, .format = sniff_format(bytes, length) };
 	CLEANUP(picture_unref) VipsImage *image = NULL;
 
 	if (source.format == FORMAT_NONE)
@@ -221,8 +152,9 @@ bool source_open(const uint8_t *bytes, size_t length, const struct wire_limits *
 	if (loaders[source.format](&source, 1, &image) != 0)
 		return picture_failed(failure, "header");
 	read_header(image, &source);
-	if (!check_limits(&source, limits, failure))
+	if (!check_limits(&source, &job->limits, failure))
 		return false;
+	read_exif(image, job->keep_position, &source.exif);
 	*ret_source = source;
 	return true;
 }

@@ -23,18 +23,13 @@ struct source {
 	uint32_t frames;      // of an animation
 	uint32_t pages;       // of a TIFF or HEIF
 	bool has_alpha;
+	struct wire_exif exif;
 };
 
-// The format by the first bytes; FORMAT_NONE: not one that the photo profile opens. HEIF and AVIF may be told apart
-// only later.
-enum media_format source_sniff(const uint8_t *bytes, size_t length);
-
-// True when the file's own structure says that its end is missing, for formats whose codecs fail without saying so.
-bool source_is_cut(const uint8_t *bytes, size_t length);
-
-// Read the header and hold it against the limits; no pixel is decoded. False (failure says why): unsupported_type,
+// Read the header and EXIF (its position only with keep_position) and hold them against the limits; no pixel is
+// decoded. False (failure says why): unsupported_type,
 // too_many_…, too_large_side, truncated, decode_failed.
-bool source_open(const uint8_t *bytes, size_t length, const struct wire_limits *limits, struct source *ret_source,
+bool source_open(const uint8_t *bytes, size_t length, const struct wire_job *job, struct source *ret_source,
                  struct failure *failure);
 
 // The largest of the loader's shrink factors (1, 2, 4, 8) with which the stored picture is still at least width x

@@ -16,6 +16,7 @@ static void put_job(struct packet *packet, const struct wire_job *job)
 	packet_put_u32(packet, job->limits.max_side);
 	packet_put_u32(packet, job->limits.max_frames);
 	packet_put_u64(packet, job->limits.max_output_bytes);
+	packet_put_bool(packet, job->keep_position);
 	packet_put_bool(packet, job->preview_first);
 	packet_put_u32(packet, job->step_count);
 	for (size_t i = 0; i < job->step_count; i++) {
@@ -91,6 +92,7 @@ static void get_job(struct packet *packet, struct wire_job *ret_job)
 	ret_job->limits.max_side = packet_get_u32(packet);
 	ret_job->limits.max_frames = packet_get_u32(packet);
 	ret_job->limits.max_output_bytes = packet_get_u64(packet);
+	ret_job->keep_position = packet_get_bool(packet);
 	ret_job->preview_first = packet_get_bool(packet);
 	get_steps(packet, ret_job);
 	get_encodings(packet, ret_job);
@@ -127,6 +129,21 @@ static void put_facts(struct packet *packet, const struct wire_facts *facts)
 	packet_put_u32(packet, facts->dominant_rgb);
 	packet_put_u32(packet, facts->thumbhash_length);
 	packet_put_bytes(packet, facts->thumbhash, facts->thumbhash_length);
+	packet_put_text(packet, facts->blurhash, sizeof(facts->blurhash));
+	packet_put_bool(packet, facts->has_likeness);
+	packet_put_u64(packet, facts->likeness);
+	wire_put_exif(packet, &facts->exif);
+}
+
+// Of the base-83 alphabet, and whole or not there.
+static void get_blurhash(struct packet *packet, char ret_hash[WIRE_BLURHASH_SIZE])
+{
+	size_t length;
+
+	packet_get_text(packet, ret_hash, WIRE_BLURHASH_SIZE);
+	length = strlen(ret_hash);
+	if ((length != 0 && length != WIRE_BLURHASH_SIZE - 1) || strcspn(ret_hash, " !\"&'()/<>\\`") != length)
+		packet->failed = true;
 }
 
 static void get_facts(struct packet *packet, struct wire_facts *ret_facts)
@@ -143,6 +160,10 @@ static void get_facts(struct packet *packet, struct wire_facts *ret_facts)
 	ret_facts->dominant_rgb = packet_get_range(packet, 0, 0xffffff);
 	ret_facts->thumbhash_length = packet_get_range(packet, 0, WIRE_THUMBHASH_BYTES);
 	packet_get_bytes(packet, ret_facts->thumbhash, ret_facts->thumbhash_length);
+	get_blurhash(packet, ret_facts->blurhash);
+	ret_facts->has_likeness = packet_get_bool(packet);
+	ret_facts->likeness = packet_get_u64(packet);
+	wire_get_exif(packet, &ret_facts->exif);
 }
 
 static void put_variant(struct packet *packet, const struct wire_variant *variant)

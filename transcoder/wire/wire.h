@@ -24,9 +24,10 @@
 #include "media/format.h"
 #include "media/preset.h"
 #include "media/reason.h"
+#include "transcoder/wire/exif.h"
 
 #define WIRE_MAGIC 0x57444c53u // "SLDW"
-#define WIRE_VERSION 1         // raised with every change of a message
+#define WIRE_VERSION 2         // raised with every change of a message
 #define WIRE_HEADER_BYTES 20
 #define WIRE_PACKET_BYTES 4096
 #define WIRE_STEPS PRESET_STEPS_MAX
@@ -34,6 +35,7 @@
 #define WIRE_NAME_SIZE 33    // variant name with its NUL
 #define WIRE_DETAIL_SIZE 201 // a line for people with its NUL
 #define WIRE_THUMBHASH_BYTES 25
+#define WIRE_BLURHASH_SIZE 29    // 4 x 3 terms: 28 characters and the NUL
 #define WIRE_SIDE_MOST 10000000u // pixels; what libvips can represent, a bound of sanity only
 
 enum wire_type { WIRE_JOB = 1, WIRE_READY, WIRE_FACTS, WIRE_VARIANT, WIRE_DONE, WIRE_FAILED };
@@ -86,6 +88,7 @@ struct wire_encoding {
 
 struct wire_job {
 	struct wire_limits limits;
+	bool keep_position; // the owner wants to know where pictures were taken; else no position may come back
 	bool preview_first; // make and send steps[0] from a small decode of its own before the rest is begun
 	unsigned step_count;
 	struct wire_step steps[WIRE_STEPS];
@@ -112,6 +115,10 @@ struct wire_facts {
 	uint32_t dominant_rgb;    // 0xRRGGBB
 	unsigned thumbhash_length;
 	uint8_t thumbhash[WIRE_THUMBHASH_BYTES];
+	char blurhash[WIRE_BLURHASH_SIZE]; // "": none
+	bool has_likeness;                 // false of pictures without any structure
+	uint64_t likeness;                 // perceptual hash
+	struct wire_exif exif;
 };
 
 // One finished file; its bytes are in the memory file that comes with the packet.

@@ -1,0 +1,81 @@
+// First bytes of formats, and the few structures that are walked by hand.
+#include "transcoder/decoder/sniff.h"
+
+#include <string.h>
+
+struct magic {
+	size_t offset;
+	size_t length;
+	const char *bytes;
+	enum media_format format;
+};
+
+static const struct magic magics[] = {
+	{ 0, 3, "\xff\xd8\xff", FORMAT_JPEG }, { 0, 8, "\x89PNG\r\n\x1a\n", FORMAT_PNG },
+	{ 8, 4, "WEBP", FORMAT_WEBP },         { 0, 6, "GIF87a", FORMAT_GIF },
+	{ 0, 6, "GIF89a", FORMAT_GIF },        { 0, 4, "II*\0", FORMAT_TIFF },
+	{ 0, 4, "MM\0*", FORMAT_TIFF },        { 0, 4, "II+\0", FORMAT_TIFF }, // BigTIFF
+	{ 0, 4, "MM\0+", FORMAT_TIFF },        { 4, 8, "ftypavif", FORMAT_AVIF },
+	{ 4, 8, "ftypavis", FORMAT_AVIF },     { 4, 8, "ftypheic", FORMAT_HEIF },
+	{ 4, 8, "ftypheix", FORMAT_HEIF },     { 4, 8, "ftypheim", FORMAT_HEIF },
+	{ 4, 8, "ftypheis", FORMAT_HEIF },     { 4, 8, "ftyphevc", FORMAT_HEIF },
+	{ 4, 8, "ftyphevx", FORMAT_HEIF },     { 4, 8, "ftypmif1", FORMAT_HEIF },
+	{ 4, 8, "ftypmsf1", FORMAT_HEIF },
+};
+
+enum media_format sniff_format(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+		const struct magic *magic = &magics[i];
+
+		if (length < magic->offset + magic->length ||
+		    memcmp(bytes + magic->offset, magic->bytes, magic->length) != 0)
+			continue;
+		if (magic->format == FORMAT_WEBP && memcmp(bytes, "RIFF", 4) != 0)
+			continue;
+		return magic->format;
+	}
+	return FORMAT_NONE;
+}
+
+static uint32_t get_big_endian(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+// Walk a PNG's chunks to the one of that type; false when the file ends or the type stop comes first.
+static bool find_png_chunk(const uint8_t *bytes, size_t length, const char *type, const char *stop, size_t *ret_at)
+{
+	for (size_t at = 8; at + 12 <= length;) {
+		size_t chunk = get_big_endian(bytes + at);
+
+		if (memcmp(bytes + at + 4, type, 4) == 0) {
+			*ret_at = at;
+			return true;
+		}
+		if (memcmp(bytes + at + 4, stop, 4) == 0 || chunk > length - at - 12)
+			return false;
+		at += 12 + chunk;
+	}
+	return false;
+}
+
+uint32_t sniff_png_frames(const uint8_t *bytes, size_t length)
+{
+	size_t at;
+
+	return find_png_chunk(bytes, length, "acTL", "IDAT", &at) ? get_big_endian(bytes + at + 8) : 1;
+}
+
+bool sniff_is_cut(const uint8_t *bytes, size_t length)
+{
+	enum media_format format = sniff_format(bytes, length);
+	size_t at;
+
+	if (format == FORMAT_PNG)
+		return !find_png_chunk(bytes, length, "IEND", "IEND", &at);
+	if (format == FORMAT_WEBP) // RIFF's own length, little-endian
+		return ((uint64_t)bytes[7] << 24 | (uint64_t)bytes[6] << 16 | (uint64_t)bytes[5] << 8 | bytes[4]) + 8 >
+		       length;
+	return false;
+}
