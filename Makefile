@@ -160,7 +160,7 @@ $(BUILD)/obj/transcoder/decoder/%.o: transcoder/decoder/%.c
 $(BUILD)/bin/safelight-decoder: $(DECODER_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(shell $(PKG) --libs vips) -lwebp -lexif -lseccomp -ljansson $(LIBS_base) -lm
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(shell $(PKG) --libs vips) -lwebp -lwebpmux -lexif -lseccomp -ljansson $(LIBS_base) -lm
 
 define SERVICE_RULE
 $(BUILD)/bin/$(BINARY_$(1)): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(FOLDER_$(1))/*.c) $(if $(filter transcoder,$(1)),$(wildcard transcoder/wire/*.c))) $(ARCHIVES)

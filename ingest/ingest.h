@@ -15,6 +15,7 @@ struct http_request;
 struct http_server;
 struct metric;
 struct metrics;
+struct preset_set;
 struct reconciler;
 struct relay;
 struct settings;
@@ -52,6 +53,7 @@ struct ingest_counters {
 // Made at start; members but live and put_if_absent are read-only afterwards, and each is safe for any thread.
 struct ingest {
 	const struct settings *settings;
+	struct preset_set *presets;
 	struct ingest_live live;
 	struct metrics *metrics;
 	struct ingest_counters counters;

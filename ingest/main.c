@@ -18,6 +18,7 @@
 #include "ingest/reconciler.h"
 #include "ingest/relay.h"
 #include "ingest/routes.h"
+#include "media/preset_set.h"
 #include "store/store.h"
 
 #define PIPELINE_QUEUE 4096
@@ -216,6 +217,7 @@ static void stop(void *state, int64_t drain_ms)
 	db_pipeline_free(ingest->pipeline, PIPELINE_DRAIN_MS);
 	db_pool_free(ingest->pool);
 	access_token_keys_free(ingest->tokens);
+	preset_set_free(ingest->presets);
 	metrics_free(ingest->metrics);
 	free(ingest);
 }
@@ -234,6 +236,8 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 	                                   &ingest->tokens, err);
 	if (rc != RC_OK)
 		(void)err_prefix(err, rc, "[auth] jwt_key");
+	if (rc == RC_OK)
+		rc = preset_set_new(settings, &ingest->presets, err);
 	if (rc == RC_OK)
 		rc = start_background(ingest, err);
 	if (rc == RC_OK)
@@ -254,6 +258,7 @@ int main(int argc, char **argv)
 		.name = "ingest",
 		.summary = "takes uploads, verifies them, relays events, and reconciles what was left behind.",
 		.secrets = "ingest.* bus.* auth.* cdn.purge_token",
+		.check = preset_set_check,
 		.start = start,
 		.reload = reload,
 		.stop = stop,

@@ -13,7 +13,7 @@
 #include "ingest/multipart.h"
 #include "ingest/sniff.h"
 #include "ingest/verdict.h"
-#include "media/preset.h"
+#include "media/preset_set.h"
 #include "store/store.h"
 
 // A HEAD and 4 kB take milliseconds: a store that needs longer is not well, and whoever asked shall learn so.
@@ -92,14 +92,15 @@ static enum rc assemble_and_look(struct ingest *ingest, const struct catalog_cal
 }
 
 // The jobs of an accepted media: optional ones, and those of documents, only where the operator runs such a pool.
-static size_t choose_pools(const struct settings *settings, enum media_kind kind,
+static size_t choose_pools(const struct ingest *ingest, enum media_kind kind,
                            struct preset_pool ret_pools[PRESET_POOLS_MAX])
 {
 	struct preset_pool all[PRESET_POOLS_MAX];
-	size_t count = 0, all_count = preset_pools(preset_find(NULL), kind, true, all);
+	const struct preset *preset = preset_set_find(ingest->presets, PRESET_NAME_DEFAULT);
+	size_t count = 0, all_count = preset_pools(preset, kind, true, all);
 	for (size_t i = 0; i < all_count; i++) {
 		bool is_needed = all[i].required && kind != MEDIA_DOCUMENT;
-		if (is_needed || settings_find_pool(settings, all[i].name) != NULL)
+		if (is_needed || settings_find_pool(ingest->settings, all[i].name) != NULL)
 			ret_pools[count++] = all[i];
 	}
 	return count;
@@ -117,7 +118,7 @@ static enum rc accept_upload(struct ingest *ingest, const struct catalog_call *c
 		.etag = evidence->etag,
 		.sha256 = evidence->is_hashed ? evidence->sha256 : NULL,
 		.pools = pools,
-		.pool_count = choose_pools(ingest->settings, verdict->kind, pools),
+		.pool_count = choose_pools(ingest, verdict->kind, pools),
 		.lane = LANE_INTERACTIVE,
 	};
 	return catalog_upload_complete(&ingest->catalog, call, &completion, ret_ended, err);

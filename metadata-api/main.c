@@ -14,6 +14,7 @@
 #include "http/respond.h"
 #include "http/server.h"
 #include "media/cursor.h"
+#include "media/preset_set.h"
 #include "metadata-api/account_eraser.h"
 #include "metadata-api/api.h"
 #include "metadata-api/audit_keeper.h"
@@ -198,6 +199,7 @@ int main(int argc, char **argv)
 		.name = "api",
 		.summary = "accounts, items, media and their delivery URLs over HTTP.",
 		.secrets = "api.* auth.* cdn.keys",
+		.check = preset_set_check,
 		.start = start,
 		.stop = stop,
 	};

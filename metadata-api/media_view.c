@@ -15,7 +15,6 @@
 #include "db/pipeline.h"
 #include "http/request.h"
 #include "http/respond.h"
-#include "media/preset.h"
 #include "metadata-api/api.h"
 #include "metadata-api/reply.h"
 
@@ -174,17 +173,23 @@ static void find_variants(const struct media_view *view, const struct uuid *medi
 	*ret_end = end;
 }
 
+// The whole picture, within a pixel: no crop, nothing around it. Presets change, so the sizes are asked, not the names.
+static bool shows_whole(const struct variant_row *variant, const struct media_row *media)
+{
+	uint64_t across = (uint64_t)variant->width * media->height, down = (uint64_t)variant->height * media->width;
+	uint64_t off = across > down ? across - down : down - across;
+	return off <= (media->width > media->height ? media->width : media->height);
+}
+
 // srcset of one format: every picture with the original's proportions, by rising width.
-static void write_srcset(const struct media_view *view, struct json_write *json, enum media_format format, size_t first,
-                         size_t end, int64_t expiry, struct buffer *scratch)
+static void write_srcset(const struct media_view *view, struct json_write *json, const struct media_row *media,
+                         enum media_format format, size_t first, size_t end, int64_t expiry, struct buffer *scratch)
 {
 	buffer_clear(scratch);
 	for (size_t row = first; row < end; row++) {
 		struct variant_row variant;
 		catalog_variant_read(view->variants, row, &variant);
-		const struct preset_step *step = preset_find_step(preset_find(NULL), variant.name);
-		if (variant.state != VARIANT_READY || variant.format != format ||
-		    (step != NULL && step->fit == PRESET_COVER))
+		if (variant.state != VARIANT_READY || variant.format != format || !shows_whole(&variant, media))
 			continue;
 		if (scratch->length > 0)
 			buffer_append_text(scratch, ", ");
@@ -225,7 +230,7 @@ void media_view_write(const struct media_view *view, struct json_write *json, co
 	json_write_array_end(json);
 	json_write_object_begin(json, "srcset");
 	for (size_t i = 0; i < sizeof FORMATS / sizeof FORMATS[0]; i++)
-		write_srcset(view, json, FORMATS[i], first, end, expiry, &scratch);
+		write_srcset(view, json, &media, FORMATS[i], first, end, expiry, &scratch);
 	json_write_object_end(json);
 	json_write_object_end(json);
 	buffer_done(&scratch);

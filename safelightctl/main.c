@@ -9,6 +9,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "media/preset_set.h"
 #include "safelightctl/command.h"
 
 #define EXIT_USAGE 64
@@ -133,7 +134,7 @@ static int check_config(const char *config)
 {
 	struct err err = { 0 };
 	struct settings *settings = NULL;
-	if (settings_load(config, &settings, &err) != RC_OK) {
+	if (settings_load(config, &settings, &err) != RC_OK || preset_set_check(settings, &err) != RC_OK) {
 		(void)fprintf(stderr, "safelightctl: %s\n", err.text);
 		return EXIT_CONFIG;
 	}

@@ -52,7 +52,7 @@ static enum rc on_facts(struct run *run, const struct wire_message *message, int
 
 	(void)fd;
 	if ((uint64_t)facts->width * facts->height > limits->max_pixels || facts->width > limits->max_side ||
-	    facts->height > limits->max_side || facts->frames > limits->max_frames || facts->pages > limits->max_frames)
+	    facts->height > limits->max_side || facts->frames > limits->max_frames || facts->pages > limits->max_pages)
 		return err_set(err, RC_CORRUPT, "facts beyond the job's limits");
 	if (facts->exif.has_position && !run->job->keep_position)
 		return err_set(err, RC_CORRUPT, "a position that was not asked for");

@@ -9,7 +9,7 @@
 #include "base/metrics.h"
 #include "base/queue.h"
 #include "base/settings.h"
-#include "media/preset.h"
+#include "media/preset_set.h"
 #include "transcoder/child.h"
 #include "transcoder/children.h"
 #include "transcoder/pool.h"
@@ -20,24 +20,21 @@
 #define ADMISSION_MS 500
 // Tries to get a child for a job before it is given back to others.
 #define CHILD_TRIES 5
-#define FRAMES_MOST 2000
 
 // The job as the decoder is told: the preset's steps, and the encodings that this pool makes.
-static void describe_job(const struct task *task, const struct settings *settings, struct wire_job *ret_job)
+static void describe_job(const struct task *task, const struct preset *preset, const struct settings *settings,
+                         struct wire_job *ret_job)
 {
-	const struct preset *preset = preset_find(NULL);
 	struct wire_job job = { .preview_first = task->claim.published_generation < task->claim.generation };
 	job.limits = (struct wire_limits){ .max_pixels = (uint64_t)settings->transcoder_max_pixels,
 		                           .max_side = (uint32_t)settings->transcoder_max_side,
-		                           .max_frames = FRAMES_MOST,
+		                           .max_frames = (uint32_t)settings->transcoder_max_frames,
+		                           .max_pages = (uint32_t)settings->transcoder_max_pages,
 		                           .max_output_bytes = (uint64_t)settings->transcoder_max_output_bytes };
-	for (size_t i = 0; i < preset->step_count && job.step_count < WIRE_STEPS; i++) {
-		struct wire_step *step = &job.steps[job.step_count++];
-		*step = (struct wire_step){ .width = preset->steps[i].width,
-			                    .height = preset->steps[i].height,
-			                    .fit = preset->steps[i].fit };
-		(void)snprintf(step->name, sizeof step->name, "%s", preset->steps[i].name);
-	}
+	job.keep_copyright = preset->keep_copyright;
+	job.keep_profile = preset->keep_profile;
+	job.step_count = (unsigned)preset->step_count;
+	memcpy(job.steps, preset->steps, sizeof job.steps);
 	for (size_t i = 0; i < preset->encoding_count && job.encoding_count < WIRE_ENCODINGS; i++) {
 		const struct preset_encoding *encoding = &preset->encodings[i];
 		if (preset_pool_makes(task->pool->name, task->claim.kind, encoding))
@@ -140,7 +137,8 @@ static bool run_in_child(struct decoding *decoding, struct child *child)
 	struct child_outcome outcome = { 0 };
 	struct err err = { 0 };
 	int64_t began_us = clock_monotonic_us();
-	describe_job(task, settings, &decoding->job);
+	describe_job(task, preset_set_find(decoding->transcoder->presets, PRESET_NAME_DEFAULT), settings,
+	             &decoding->job);
 	uint64_t number = (uint64_t)child_job_count(child) + 1;
 	enum rc rc = child_run(child, number, &decoding->job, task->input_fd,
 	                       deadline_after_ms(settings->transcoder_decode_ms), &events, &outcome, &err);

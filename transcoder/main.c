@@ -21,6 +21,7 @@
 #include "db/pipeline.h"
 #include "db/pool.h"
 #include "http/server.h"
+#include "media/preset_set.h"
 #include "store/store.h"
 #include "transcoder/child.h"
 #include "transcoder/keeper.h"
@@ -269,6 +270,7 @@ static void stop(void *state, int64_t drain_ms)
 	db_pool_free(transcoder->database);
 	admission_done(&transcoder->admission);
 	task_list_done(&transcoder->tasks);
+	preset_set_free(transcoder->presets);
 	metrics_free(transcoder->metrics);
 	free(transcoder);
 }
@@ -288,6 +290,8 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 	               metrics_add(transcoder->metrics, METRIC_GAUGE, "safelight_admitted_bytes",
 	                           "Estimated decoded bytes of the jobs being decoded.", NULL));
 	enum rc rc = check_choices(settings, err);
+	if (rc == RC_OK)
+		rc = preset_set_new(settings, &transcoder->presets, err);
 	if (rc == RC_OK)
 		rc = find_decoder(transcoder, err);
 	if (rc == RC_OK)
@@ -312,6 +316,7 @@ int main(int argc, char **argv)
 		.name = "transcoder",
 		.summary = "takes jobs, has sandboxed children make the variants, publishes them.",
 		.secrets = "transcoder.* bus.*",
+		.check = preset_set_check,
 		.start = start,
 		.stop = stop,
 	};

@@ -24,12 +24,14 @@ struct db_pool;
 struct http_server;
 struct metrics;
 struct pool;
+struct preset_set;
 struct queue;
 struct settings;
 struct store;
 
 struct transcoder {
 	const struct settings *settings;
+	struct preset_set *presets;
 	struct metrics *metrics;
 	struct db_pool *database;
 	struct db_pipeline *pipeline;

@@ -97,11 +97,25 @@ static enum rc apply_log_level(const struct settings *settings, struct err *err)
 	return RC_OK;
 }
 
+static enum rc load(const struct service *service, const char *config, struct settings **ret_settings, struct err *err)
+{
+	struct settings *settings = NULL;
+	enum rc rc = settings_load_for(config, service->secrets, &settings, err);
+	if (rc == RC_OK && service->check != NULL)
+		rc = service->check(settings, err);
+	if (rc != RC_OK) {
+		settings_free(settings);
+		return rc;
+	}
+	*ret_settings = settings;
+	return RC_OK;
+}
+
 static void reload(const struct service *service, void *state, const char *config)
 {
 	struct err err = { 0 };
 	struct settings *fresh = NULL;
-	enum rc rc = settings_load_for(config, service->secrets, &fresh, &err);
+	enum rc rc = load(service, config, &fresh, &err);
 	if (rc == RC_OK)
 		rc = apply_log_level(fresh, &err);
 	if (rc != RC_OK)
@@ -175,7 +189,7 @@ int service_main(int argc, char **argv, const struct service *service)
 	struct settings *settings = NULL;
 	enum rc rc = crypto_init(&err);
 	if (rc == RC_OK)
-		rc = settings_load_for(arguments.config, service->secrets, &settings, &err);
+		rc = load(service, arguments.config, &settings, &err);
 	if (rc == RC_OK)
 		rc = apply_log_level(settings, &err);
 	if (rc != RC_OK) {

@@ -16,6 +16,9 @@ struct service {
 	const char *name;    // "ingest": the log's service field
 	const char *summary; // one sentence for --help
 	const char *secrets; // which secrets of the configuration it reads: settings_load_for
+	// Look into what the settings' own rules cannot know (presets); err has file and line. Before start, at
+	// --check-config and at a reload. May be NULL.
+	enum rc (*check)(const struct settings *settings, struct err *err);
 	// Start everything; must not block longer than dependencies' own deadlines. *ret_state is passed to the others.
 	enum rc (*start)(const struct settings *settings, void **ret_state, struct err *err);
 	// Take over what may change live from newly loaded settings; the old ones stay valid until stop. May be NULL.

@@ -51,6 +51,11 @@ void settings_free(struct settings *settings)
 		texts_free(SETTINGS_POOL_OPTIONS, SETTINGS_POOL_OPTION_COUNT, &settings->pools[i]);
 		free(settings->pools[i].name);
 	}
+	for (size_t i = 0; i < settings->preset_line_count; i++) {
+		free(settings->preset_lines[i].preset);
+		free(settings->preset_lines[i].key);
+		free(settings->preset_lines[i].value);
+	}
 	free(settings->file);
 	free(settings);
 }
@@ -97,6 +102,15 @@ void settings_print(const struct settings *settings, FILE *out)
 		for (size_t i = 0; i < SETTINGS_POOL_OPTION_COUNT; i++)
 			print_value(&SETTINGS_POOL_OPTIONS[i], &settings->pools[pool], out);
 	}
+	section = "";
+	for (size_t i = 0; i < settings->preset_line_count; i++) {
+		const struct preset_line *line = &settings->preset_lines[i];
+		if (strcmp(section, line->preset) != 0) {
+			section = line->preset;
+			(void)fprintf(out, "\n[preset.%s]\n", section);
+		}
+		(void)fprintf(out, "%s = %s\n", line->key, line->value);
+	}
 }
 
 static void print_help(const struct option *option, FILE *out)
@@ -111,6 +125,29 @@ static void print_help(const struct option *option, FILE *out)
 		(void)fprintf(out, "\n;%s = %s\n", option->key, option->initial);
 }
 
+// A test holds these lines against the built-in preset.
+static const char PRESET_HELP[] =
+        "\n; One section a preset; what stands here is [preset.default] as it is without a section. The first `step.` line of\n"
+        "; a section replaces all steps, the first `encoding.` line all encodings; other presets begin as this one.\n"
+        "[preset.default]\n"
+        "; Sizes, the preview first. WIDTH: the whole picture, at most so wide. WIDTHxHEIGHT cover: a part of it, chosen by\n"
+        "; attention, entropy or centre, and by the owner's focal point where there is one. WIDTHxHEIGHT contain: the whole\n"
+        "; picture on background=RRGGBB. sharpen=1 to 100 goes with each. Nothing is ever enlarged.\n"
+        ";step.square = 160x160 cover attention\n"
+        ";step.w320 = 320\n"
+        ";step.w640 = 640\n"
+        ";step.w1280 = 1280\n"
+        ";step.w2048 = 2048\n"
+        "; Formats in which every step is made: quality=1 to 100, effort=0 to 9 (webp: 6), the pool that makes them, and\n"
+        "; whether `ready` waits for them (an optional one is made only where its pool is configured).\n"
+        ";encoding.jpeg = quality=80 pool=fast required\n"
+        ";encoding.webp = quality=75 effort=4 pool=fast required\n"
+        ";encoding.avif = quality=50 effort=3 pool=slow optional\n"
+        "; strip: no metadata in variants; copyright: EXIF's copyright and artist stay, nothing else.\n"
+        ";metadata = strip\n"
+        "; srgb: colours are converted; keep: an embedded RGB profile stays with its colours.\n"
+        ";profile = srgb\n";
+
 void settings_print_help(FILE *out)
 {
 	const char *section = "";
@@ -124,4 +161,5 @@ void settings_print_help(FILE *out)
 	(void)fprintf(out, "\n; One section a decoder pool; [pool.fast] is there by default.\n[pool.fast]\n");
 	for (size_t i = 0; i < SETTINGS_POOL_OPTION_COUNT; i++)
 		print_help(&SETTINGS_POOL_OPTIONS[i], out);
+	(void)fputs(PRESET_HELP, out);
 }

@@ -25,6 +25,14 @@ struct pool_settings {
 #undef POOL_SETTING
 };
 
+// One line of a [preset.NAME] section, read by media/preset_set.h.
+struct preset_line {
+	char *preset;
+	char *key;
+	char *value;
+	int line; // in settings.file
+};
+
 struct settings {
 	char *file; // where it was read from; NULL when defaults only
 #define SETTING(section, key, kind, initial, least, most, unit, text) SETTING_TYPE_##kind section##_##key;
@@ -32,6 +40,8 @@ struct settings {
 #undef SETTING
 	struct pool_settings pools[LIMIT_POOLS];
 	size_t pool_count;
+	struct preset_line preset_lines[LIMIT_PRESET_LINES];
+	size_t preset_line_count;
 };
 
 // Defaults, then file (NULL: none), then the environment. On failure err has "file:line: what is wrong". An unknown

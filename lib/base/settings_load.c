@@ -168,8 +168,25 @@ static bool is_listed(const char *secrets, const struct option *option)
 	return false;
 }
 
+// What presets mean is not ours to know: their lines are kept.
+static enum rc keep_preset_line(struct loading *loading, const char *preset, const char *key, const char *value)
+{
+	struct settings *settings = loading->settings;
+	if (settings->preset_line_count == LIMIT_PRESET_LINES)
+		return err_set(loading->err, RC_LIMIT, "[preset.%s] %s: there are %d lines of presets already", preset,
+		               key, LIMIT_PRESET_LINES);
+	struct preset_line *line = &settings->preset_lines[settings->preset_line_count++];
+	line->line = loading->line;
+	enum rc rc = set_text(&line->preset, preset, loading->err);
+	if (rc == RC_OK)
+		rc = set_text(&line->key, key, loading->err);
+	return rc == RC_OK ? set_text(&line->value, value, loading->err) : rc;
+}
+
 static enum rc assign(struct loading *loading, const char *section, const char *key, const char *value)
 {
+	if (strncmp(section, "preset.", 7) == 0)
+		return keep_preset_line(loading, section + 7, key, value);
 	struct err *err = loading->err;
 	const struct option *option;
 	void *base;

@@ -4,41 +4,27 @@
 #include <assert.h>
 #include <string.h>
 
-#define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static const struct preset_step default_steps[] = {
-	{ .name = "square", .width = 160, .height = 160, .fit = PRESET_COVER },
-	{ .name = "w320", .width = 320, .fit = PRESET_INSIDE },
-	{ .name = "w640", .width = 640, .fit = PRESET_INSIDE },
-	{ .name = "w1280", .width = 1280, .fit = PRESET_INSIDE },
-	{ .name = "w2048", .width = 2048, .fit = PRESET_INSIDE },
-};
-static_assert(LENGTH_OF(default_steps) <= PRESET_STEPS_MAX, "a plan holds every step");
-
-static const struct preset_encoding default_encodings[] = {
-	{ .format = FORMAT_JPEG, .quality = 80, .required = true, .pool = PRESET_POOL_FAST },
-	{ .format = FORMAT_WEBP, .quality = 75, .effort = 4, .required = true, .pool = PRESET_POOL_FAST },
-	{ .format = FORMAT_AVIF, .quality = 50, .effort = 3, .required = false, .pool = PRESET_POOL_SLOW },
-};
-
-static const struct preset presets[] = {
-	{
-	        .name = PRESET_NAME_DEFAULT,
-	        .steps = default_steps,
-	        .step_count = LENGTH_OF(default_steps),
-	        .encodings = default_encodings,
-	        .encoding_count = LENGTH_OF(default_encodings),
-	},
+static const struct preset default_preset = {
+	.name = PRESET_NAME_DEFAULT,
+	.steps = { { .name = "square", .width = 160, .height = 160, .fit = PRESET_COVER },
+	           { .name = "w320", .width = 320, .fit = PRESET_INSIDE },
+	           { .name = "w640", .width = 640, .fit = PRESET_INSIDE },
+	           { .name = "w1280", .width = 1280, .fit = PRESET_INSIDE },
+	           { .name = "w2048", .width = 2048, .fit = PRESET_INSIDE } },
+	.step_count = 5,
+	.encodings = { { .format = FORMAT_JPEG, .quality = 80, .required = true, .pool = PRESET_POOL_FAST },
+	               { .format = FORMAT_WEBP,
+	                 .quality = 75,
+	                 .effort = 4,
+	                 .required = true,
+	                 .pool = PRESET_POOL_FAST },
+	               { .format = FORMAT_AVIF, .quality = 50, .effort = 3, .pool = PRESET_POOL_SLOW } },
+	.encoding_count = 3,
 };
 
-const struct preset *preset_find(const char *name)
+const struct preset *preset_default(void)
 {
-	if (name == NULL)
-		name = PRESET_NAME_DEFAULT;
-	for (size_t i = 0; i < LENGTH_OF(presets); i++)
-		if (strcmp(presets[i].name, name) == 0)
-			return &presets[i];
-	return NULL;
+	return &default_preset;
 }
 
 const struct preset_step *preset_find_step(const struct preset *preset, const char *name)
@@ -79,7 +65,25 @@ static struct preset_size cover_size(const struct preset_step *step, uint32_t wi
 struct preset_size preset_step_size(const struct preset_step *step, uint32_t width, uint32_t height)
 {
 	assert(width >= 1 && height >= 1 && width <= INT32_MAX && height <= INT32_MAX);
-	return step->fit == PRESET_COVER ? cover_size(step, width, height) : inside_size(step->width, width, height);
+	switch (step->fit) {
+	case PRESET_INSIDE:
+		return inside_size(step->width, width, height);
+	case PRESET_COVER:
+		return cover_size(step, width, height);
+	case PRESET_CONTAIN:
+		return (struct preset_size){ step->width, step->height };
+	}
+	return (struct preset_size){ 1, 1 };
+}
+
+struct preset_size preset_contained_size(const struct preset_step *step, uint32_t width, uint32_t height)
+{
+	assert(width >= 1 && height >= 1 && width <= INT32_MAX && height <= INT32_MAX);
+	if (width <= step->width && height <= step->height)
+		return (struct preset_size){ width, height };
+	if ((uint64_t)width * step->height >= (uint64_t)height * step->width)
+		return (struct preset_size){ step->width, scale_rounded(height, step->width, width) };
+	return (struct preset_size){ scale_rounded(width, step->height, height), step->height };
 }
 
 static bool is_planned(const struct preset_planned *plan, size_t count, struct preset_size size)

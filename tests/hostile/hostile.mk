@@ -25,7 +25,7 @@ $(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/tr
 	$(call LINK_TEST,-lcmocka)
 $(BUILD)/tests/unit/test_sandbox: $(BUILD)/obj/tests/unit/test_sandbox.o $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka -lseccomp)
-DECODER_TESTS := $(addprefix $(BUILD)/tests/integration/,test_decoder test_decoder_hostile test_decoder_sandbox)
+DECODER_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_decoder*.c))
 $(DECODER_TESTS): $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(RIG_OBJECTS) $(CHILD_OBJECTS) $(SMALL_ARCHIVES) \
 		| $(BUILD)/bin/safelight-decoder $(BREAKOUT)
 	$(call LINK_TEST,-lcmocka -lturbojpeg -lwebp -lz)

@@ -30,18 +30,12 @@ static void find_binary(const char *binary, char *ret_path, size_t size)
 
 static void set_default_job(struct wire_job *job)
 {
-	const struct preset *preset = preset_find(NULL);
+	const struct preset *preset = preset_default();
 
-	job->limits = (struct wire_limits){ 100000000, 30000, 200, 64u << 20 };
+	job->limits = (struct wire_limits){ 100000000, 30000, 200, 200, 64u << 20 };
 	job->preview_first = true;
 	for (size_t i = 0; i < preset->step_count; i++) {
-		const struct preset_step *step = &preset->steps[i];
-		struct wire_step *copy = &job->steps[job->step_count++];
-
-		(void)snprintf(copy->name, sizeof(copy->name), "%s", step->name);
-		copy->width = step->width;
-		copy->height = step->height;
-		copy->fit = step->fit;
+		job->steps[job->step_count++] = preset->steps[i];
 	}
 	job->encodings[job->encoding_count++] = (struct wire_encoding){ FORMAT_JPEG, 80, 0 };
 	job->encodings[job->encoding_count++] = (struct wire_encoding){ FORMAT_WEBP, 75, 4 };

@@ -26,7 +26,7 @@ static int open_rig(void **state)
 	(void)state;
 	rig_init(&rig, "tests/hostile/breakout");
 	rig.job.step_count = 2;
-	rig.job.steps[1] = (struct wire_step){ "inside", 100, 0, PRESET_INSIDE };
+	rig.job.steps[1] = (struct preset_step){ .name = "inside", .width = 100 };
 	rig.job.encoding_count = 1;
 	rig.deadline_ms = ANSWER_MS_MOST;
 	return 0;

@@ -104,7 +104,7 @@ static void check_rows(const char *media_id, uint32_t width, uint32_t height)
 {
 	static const char *const FORMATS[] = { "jpeg", "webp" };
 	struct preset_planned plan[PRESET_STEPS_MAX];
-	size_t steps = preset_plan(preset_find(NULL), width, height, plan);
+	size_t steps = preset_plan(preset_default(), width, height, plan);
 	char prefix[40];
 	struct test_objects objects;
 	(void)snprintf(prefix, sizeof prefix, "%s/", media_id);

@@ -9,10 +9,8 @@
 static void test_default_preset(void **state)
 {
 	(void)state;
-	const struct preset *preset = preset_find(NULL);
+	const struct preset *preset = preset_default();
 	assert_non_null(preset);
-	assert_ptr_equal(preset, preset_find(PRESET_NAME_DEFAULT));
-	assert_null(preset_find("no such preset"));
 	assert_int_equal(preset->step_count, 5);
 	for (size_t i = 0; i < preset->step_count; i++) {
 		const struct preset_step *step = &preset->steps[i];
@@ -58,7 +56,7 @@ static void test_sizes(void **state)
 		{ "square", 159, 158, 158, 158 },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct preset_step *step = preset_find_step(preset_find(NULL), rows[i].step);
+		const struct preset_step *step = preset_find_step(preset_default(), rows[i].step);
 		struct preset_size size = preset_step_size(step, rows[i].width, rows[i].height);
 		if (size.width != rows[i].expected_width || size.height != rows[i].expected_height)
 			fail_msg("%s of %ux%u: %ux%u", rows[i].step, rows[i].width, rows[i].height, size.width,
@@ -104,7 +102,7 @@ static void test_plan(void **state)
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct preset_planned plan[PRESET_STEPS_MAX];
-		size_t count = preset_plan(preset_find(NULL), rows[i].width, rows[i].height, plan);
+		size_t count = preset_plan(preset_default(), rows[i].width, rows[i].height, plan);
 		char names[256] = "";
 		for (size_t k = 0; k < count; k++) {
 			size_t length = strlen(names);
@@ -126,7 +124,7 @@ static void test_plan_holds_for_many_originals(void **state)
 	for (uint32_t width = 1; width < 5000; width = width * 9 / 8 + 1)
 		for (uint32_t height = 1; height < 70000; height = height * 9 / 8 + 1) {
 			struct preset_planned plan[PRESET_STEPS_MAX];
-			size_t count = preset_plan(preset_find(NULL), width, height, plan);
+			size_t count = preset_plan(preset_default(), width, height, plan);
 			uint32_t last_width = 0;
 			assert_true(count >= 2);
 			for (size_t i = 0; i < count; i++) {
@@ -155,7 +153,7 @@ static void test_pools(void **state)
 		{ MEDIA_ANIMATION, false, "fast" },   { MEDIA_DOCUMENT, false, "document" },
 		{ MEDIA_DOCUMENT, true, "document" }, { MEDIA_FILE, true, "" },
 	};
-	const struct preset *preset = preset_find(NULL);
+	const struct preset *preset = preset_default();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct preset_pool pools[PRESET_POOLS_MAX];
 		size_t count = preset_pools(preset, rows[i].kind, rows[i].with_optional, pools);

@@ -15,11 +15,21 @@ static struct wire_message make_job(void)
 	struct wire_message message = { .type = WIRE_JOB, .job = 0x1122334455667788 };
 
 	message.body.order = (struct wire_job){
-		.limits = { 100000000, 30000, 200, 64000000 },
+		.limits = { 100000000, 30000, 200, 500, 64000000 },
 		.keep_position = true,
 		.preview_first = true,
+		.keep_copyright = true,
+		.has_focal = true,
+		.focal_x = 10000,
+		.focal_y = 2500,
 		.step_count = 2,
-		.steps = { { "square", 160, 160, PRESET_COVER }, { "w-2_048", 2048, 0, PRESET_INSIDE } },
+		.steps = { { .name = "square",
+		             .width = 160,
+		             .height = 160,
+		             .fit = PRESET_COVER,
+		             .focus = PRESET_ENTROPY,
+		             .sharpen = 7 },
+		           { .name = "w-2_048", .width = 2048, .background = 0xfedcba } },
 		.encoding_count = 2,
 		.encodings = { { FORMAT_JPEG, 80, 0 }, { FORMAT_WEBP, 75, 4 } },
 	};
@@ -129,6 +139,15 @@ static void test_fields_arrive(void **state)
 	assert_string_equal(job->steps[1].name, "w-2_048");
 	assert_int_equal(job->steps[1].width, 2048);
 	assert_int_equal(job->steps[0].fit, PRESET_COVER);
+	assert_int_equal(job->steps[0].focus, PRESET_ENTROPY);
+	assert_int_equal(job->steps[0].sharpen, 7);
+	assert_int_equal(job->steps[1].background, 0xfedcba);
+	assert_int_equal(job->limits.max_pages, 500);
+	assert_true(job->keep_copyright);
+	assert_false(job->keep_profile);
+	assert_true(job->has_focal);
+	assert_int_equal(job->focal_x, 10000);
+	assert_int_equal(job->focal_y, 2500);
 	assert_int_equal(job->encodings[1].format, FORMAT_WEBP);
 	assert_int_equal(job->encodings[1].effort, 4);
 }
@@ -205,7 +224,12 @@ static void test_bad_jobs_are_refused(void **state)
 	REFUSE(steps[1].width, PRESET_MAX_SIDE + 1);
 	REFUSE(steps[1].height, 5); // an inside step has none
 	REFUSE(steps[0].height, 0); // a cover step has one
-	REFUSE(steps[0].fit, (enum preset_fit)2);
+	REFUSE(steps[0].fit, (enum preset_fit)3);
+	REFUSE(steps[0].focus, (enum preset_focus)3);
+	REFUSE(steps[0].sharpen, 101);
+	REFUSE(steps[1].background, 0x1000000);
+	REFUSE(focal_x, 10001);
+	REFUSE(focal_y, 10001);
 	REFUSE(encodings[0].format, FORMAT_GIF);
 	REFUSE(encodings[0].format, (enum media_format)MEDIA_FORMAT_COUNT);
 	REFUSE(encodings[0].format, FORMAT_WEBP); // twice

@@ -32,6 +32,7 @@ static const struct {
 	{ "truncated", REASON_TRUNCATED },
 	{ "read error", REASON_TRUNCATED },
 	{ "bad seek", REASON_TRUNCATED },
+	{ "can not read tiff directory", REASON_TRUNCATED },
 	{ "out of memory", REASON_DECODE_MEMORY },
 	{ "memory allocation", REASON_DECODE_MEMORY },
 	{ "insufficient memory", REASON_DECODE_MEMORY },

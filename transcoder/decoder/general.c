@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "transcoder/decoder/animation.h"
 #include "transcoder/decoder/picture.h"
 
 struct rung {
@@ -24,22 +25,18 @@ static bool accepts_all(const struct session *session)
 	return true;
 }
 
-static uint32_t scale_rounded(uint32_t value, uint32_t numerator, uint32_t denominator)
+// Colours as the preset wants them. A profile is kept only where it is one of red, green and blue.
+static bool set_colours(const struct session *session, VipsImage **image, struct failure *failure)
 {
-	return (uint32_t)(((uint64_t)value * numerator * 2 + denominator) / ((uint64_t)denominator * 2));
-}
+	VipsInterpretation interpretation = vips_image_get_interpretation(*image);
 
-static struct preset_size whole_size(const struct source *source, const struct wire_planned *planned)
-{
-	uint32_t width = source->upright_width, height = source->upright_height;
-	struct preset_size size = planned->size;
-
-	if (planned->step->fit != PRESET_COVER)
-		return size;
-	// The side that fits the box exactly is the one that leaves the other no smaller than the box.
-	if ((uint64_t)size.width * height >= (uint64_t)size.height * width)
-		return (struct preset_size){ size.width, scale_rounded(height, size.width, width) };
-	return (struct preset_size){ scale_rounded(width, size.height, height), size.height };
+	if (session->job->keep_profile &&
+	    (interpretation == VIPS_INTERPRETATION_sRGB || interpretation == VIPS_INTERPRETATION_RGB16))
+		return picture_to_rgb(image, failure);
+	if (!picture_to_srgb(image, failure))
+		return false;
+	(void)vips_image_remove(*image, VIPS_META_ICC_NAME); // it is said no more of these colours
+	return true;
 }
 
 // Decode to an upright sRGB picture of exactly that size, in memory.
@@ -54,12 +51,12 @@ static bool decode_whole(struct session *session, struct preset_size whole, Vips
 	if (!source_decode(source, source_shrink(source, width, height), &image, failure))
 		return false;
 	// Colours and orientation come after the resize: there are fewer pixels then.
-	if (!picture_resize(&image, width, height, failure) || !picture_to_srgb(&image, failure) ||
+	if (!picture_resize(&image, width, height, failure) || !set_colours(session, &image, failure) ||
 	    !picture_hold(&image, failure) || !picture_turn_upright(&image, source->orientation, failure)) {
 		g_object_unref(image);
 		return false;
 	}
-	picture_forget_metadata(image);
+	picture_keep_metadata(image, session->job);
 	*ret_image = image;
 	return true;
 }
@@ -67,12 +64,10 @@ static bool decode_whole(struct session *session, struct preset_size whole, Vips
 // The variant's picture from a larger whole; *whole becomes the whole of this rung.
 static bool make_rung(struct session *session, struct rung *rung, VipsImage **whole)
 {
-	const struct preset_size *size = &rung->planned->size;
-
 	if (!picture_resize(whole, rung->whole.width, rung->whole.height, &session->failure) ||
 	    !picture_hold(whole, &session->failure))
 		return false;
-	return picture_crop(*whole, size->width, size->height, &rung->image, &session->failure);
+	return picture_fit(*whole, session->job, rung->planned, &rung->image, &session->failure);
 }
 
 // Send the preview in all its encodings.
@@ -119,16 +114,30 @@ static bool make_ladder(struct session *session, struct rung *rungs, size_t coun
 	return true;
 }
 
-// Quick formats before slow ones, small files before large ones.
+// One encoding of all rungs that are not sent, small files before large ones, what moves last.
+static bool encode_rungs(struct session *session, const struct wire_encoding *encoding, const struct rung *rungs,
+                         size_t count)
+{
+	const struct wire_planned *moving[WIRE_STEPS];
+	size_t moving_count = 0;
+
+	for (size_t i = count; i-- > 0;) {
+		if (rungs[i].sent)
+			continue;
+		if (animation_takes(session, rungs[i].planned, encoding))
+			moving[moving_count++] = rungs[i].planned;
+		else if (!session_deliver(session, rungs[i].planned, encoding, rungs[i].image))
+			return false;
+	}
+	return moving_count == 0 || animation_deliver(session, moving, moving_count, encoding);
+}
+
+// Quick formats before slow ones.
 static bool encode_ladder(struct session *session, const struct rung *rungs, size_t count)
 {
-	for (size_t i = 0; i < session->job->encoding_count; i++) {
-		for (size_t j = count; j-- > 0;) {
-			if (!rungs[j].sent &&
-			    !session_deliver(session, rungs[j].planned, &session->job->encodings[i], rungs[j].image))
-				return false;
-		}
-	}
+	for (size_t i = 0; i < session->job->encoding_count; i++)
+		if (!encode_rungs(session, &session->job->encodings[i], rungs, count))
+			return false;
 	return true;
 }
 
@@ -169,8 +178,9 @@ static bool run_general(struct session *session)
 	bool done;
 
 	for (size_t i = 0; i < session->plan_count; i++)
-		rungs[i] = (struct rung){ &session->plan[i], whole_size(&session->source, &session->plan[i]), NULL,
-			                  false };
+		rungs[i] = (struct rung){ .planned = &session->plan[i],
+			                  .whole = picture_whole_size(&session->plan[i], session->source.upright_width,
+			                                              session->source.upright_height) };
 	done = run_rungs(session, rungs, session->plan_count);
 	for (size_t i = 0; i < session->plan_count; i++)
 		g_clear_object(&rungs[i].image);

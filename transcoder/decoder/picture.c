@@ -102,10 +102,15 @@ static bool apply_profile(VipsImage **image)
 
 bool picture_to_srgb(VipsImage **image, struct failure *failure)
 {
+	(void)apply_profile(image);
+	return picture_to_rgb(image, failure);
+}
+
+bool picture_to_rgb(VipsImage **image, struct failure *failure)
+{
 	VipsImage *made = NULL;
 	int bands;
 
-	(void)apply_profile(image);
 	if (vips_image_get_interpretation(*image) != VIPS_INTERPRETATION_sRGB) {
 		if (vips_colourspace(*image, &made, VIPS_INTERPRETATION_sRGB, NULL) != 0)
 			return picture_failed(failure, "colour");
@@ -205,11 +210,12 @@ static int encode_jpeg(VipsImage *image, const struct wire_encoding *encoding, v
 static int encode_avif(VipsImage *image, const struct wire_encoding *encoding, void **ret_bytes, size_t *ret_length)
 {
 	return vips_heifsave_buffer(image, ret_bytes, ret_length, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q",
-	                            (int)encoding->quality, "effort", (int)encoding->effort, "strip", TRUE, NULL);
+	                            (int)encoding->quality, "effort", (int)encoding->effort, "strip",
+	                            !picture_has_metadata(image), NULL);
 }
 
-bool picture_encode(VipsImage *image, const struct wire_encoding *encoding, uint64_t most, void **ret_bytes,
-                    size_t *ret_length, struct failure *failure)
+bool picture_encode(VipsImage *image, const struct wire_encoding *encoding, void **ret_bytes, size_t *ret_length,
+                    struct failure *failure)
 {
 	void *bytes = NULL;
 	size_t length = 0;
@@ -221,12 +227,11 @@ bool picture_encode(VipsImage *image, const struct wire_encoding *encoding, uint
 		result = picture_encode_webp(image, encoding, &bytes, &length);
 	else if (encoding->format == FORMAT_AVIF)
 		result = encode_avif(image, encoding, &bytes, &length);
-	if (result != 0)
-		return picture_failed(failure, "encode");
-	if (length > most) {
+	if (result == 0 && picture_has_metadata(image))
+		result = picture_add_metadata(image, encoding->format, &bytes, &length);
+	if (result != 0) {
 		g_free(bytes);
-		return failure_set(failure, REASON_OUTPUT_TOO_LARGE, "a variant of %zu bytes, at most %llu are allowed",
-		                   length, (unsigned long long)most);
+		return picture_failed(failure, "encode");
 	}
 	*ret_bytes = bytes;
 	*ret_length = length;

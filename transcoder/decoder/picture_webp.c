@@ -3,7 +3,7 @@
 
 #include "transcoder/decoder/picture.h"
 
-static int import_pixels(VipsImage *image, WebPPicture *picture)
+int picture_import_webp(VipsImage *image, WebPPicture *picture)
 {
 	const uint8_t *pixels = vips_image_get_data(image);
 	int bands = vips_image_get_bands(image);
@@ -17,6 +17,16 @@ static int import_pixels(VipsImage *image, WebPPicture *picture)
 	return WebPPictureImportRGB(picture, pixels, picture->width * 3) ? 0 : -1;
 }
 
+bool picture_configure_webp(const struct wire_encoding *encoding, WebPConfig *ret_config)
+{
+	if (!WebPConfigInit(ret_config))
+		return false;
+	ret_config->quality = (float)encoding->quality;
+	ret_config->method = encoding->effort > 6 ? 6 : (int)encoding->effort;
+	ret_config->alpha_quality = 100;
+	return true;
+}
+
 int picture_encode_webp(VipsImage *image, const struct wire_encoding *encoding, void **ret_bytes, size_t *ret_length)
 {
 	WebPMemoryWriter writer;
@@ -24,17 +34,14 @@ int picture_encode_webp(VipsImage *image, const struct wire_encoding *encoding, 
 	WebPConfig config;
 	int result = -1;
 
-	if (!WebPConfigInit(&config) || !WebPPictureInit(&picture)) {
+	if (!picture_configure_webp(encoding, &config) || !WebPPictureInit(&picture)) {
 		vips_error("webp", "another version of libwebp than was built for");
 		return -1;
 	}
-	config.quality = (float)encoding->quality;
-	config.method = encoding->effort > 6 ? 6 : (int)encoding->effort;
-	config.alpha_quality = 100;
 	WebPMemoryWriterInit(&writer);
 	picture.writer = WebPMemoryWrite;
 	picture.custom_ptr = &writer;
-	if (import_pixels(image, &picture) == 0 && WebPEncode(&config, &picture)) {
+	if (picture_import_webp(image, &picture) == 0 && WebPEncode(&config, &picture)) {
 		*ret_bytes = g_memdup2(writer.mem, writer.size);
 		*ret_length = writer.size;
 		result = 0;

@@ -37,23 +37,34 @@ bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length
 	return true;
 }
 
+bool session_send(struct session *session, const struct wire_planned *planned, enum media_format format,
+                  const void *bytes, size_t length)
+{
+	struct wire_variant variant = {
+		.format = format, .width = planned->size.width, .height = planned->size.height, .bytes = length
+	};
+	uint64_t most = session->job->limits.max_output_bytes;
+
+	if (length > most)
+		return failure_set(&session->failure, REASON_OUTPUT_TOO_LARGE,
+		                   "a variant of %zu bytes, at most %llu are allowed", length,
+		                   (unsigned long long)most);
+	memcpy(variant.name, planned->step->name, sizeof(variant.name));
+	return session->sink->variant(session->sink->context, &variant, bytes, &session->failure);
+}
+
 bool session_deliver(struct session *session, const struct wire_planned *planned, const struct wire_encoding *encoding,
                      VipsImage *image)
 {
-	struct wire_variant variant = { .format = encoding->format };
 	int64_t before = clock_monotonic_us();
 	void *bytes = NULL;
 	size_t length = 0;
 	bool sent;
 
-	memcpy(variant.name, planned->step->name, sizeof(variant.name));
-	if (!picture_encode(image, encoding, session->job->limits.max_output_bytes, &bytes, &length, &session->failure))
+	if (!picture_encode(image, encoding, &bytes, &length, &session->failure))
 		return false;
 	session->times.encode_us += (uint64_t)(clock_monotonic_us() - before);
-	variant.width = planned->size.width;
-	variant.height = planned->size.height;
-	variant.bytes = length;
-	sent = session->sink->variant(session->sink->context, &variant, bytes, &session->failure);
+	sent = session_send(session, planned, encoding->format, bytes, length);
 	g_free(bytes);
 	return sent;
 }

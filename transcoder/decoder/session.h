@@ -48,5 +48,9 @@ bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length
 bool session_deliver(struct session *session, const struct wire_planned *planned, const struct wire_encoding *encoding,
                      VipsImage *image);
 
+// For paths: deliver bytes of their own making. output_too_large when they are more than the job allows.
+bool session_send(struct session *session, const struct wire_planned *planned, enum media_format format,
+                  const void *bytes, size_t length);
+
 // For paths: make the facts from a held upright sRGB picture of any size, and deliver them.
 bool session_deliver_facts(struct session *session, VipsImage *image);

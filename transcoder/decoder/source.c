@@ -62,6 +62,19 @@ bool source_decode(const struct source *source, int shrink, VipsImage **ret_imag
 	return true;
 }
 
+bool source_decode_frames(const struct source *source, VipsImage **ret_image, struct failure *failure)
+{
+	int result;
+
+	if (source->format == FORMAT_GIF)
+		result = vips_gifload_buffer((void *)source->bytes, source->length, ret_image, "n", -1, LOAD_OPTIONS,
+		                             NULL);
+	else
+		result = vips_webpload_buffer((void *)source->bytes, source->length, ret_image, "n", -1, LOAD_OPTIONS,
+		                              NULL);
+	return result == 0 || picture_failed(failure, "decode");
+}
+
 int source_shrink(const struct source *source, uint32_t width, uint32_t height)
 {
 	int shrink = 1;
@@ -124,9 +137,9 @@ static bool check_limits(const struct source *source, const struct wire_limits *
 	if (source->frames > limits->max_frames)
 		return failure_set(failure, REASON_TOO_MANY_FRAMES, "%u frames, at most %u are allowed", source->frames,
 		                   limits->max_frames);
-	if (source->pages > limits->max_frames)
+	if (source->pages > limits->max_pages)
 		return failure_set(failure, REASON_TOO_MANY_PAGES, "%u pages, at most %u are allowed", source->pages,
-		                   limits->max_frames);
+		                   limits->max_pages);
 	return true;
 }
 

@@ -36,6 +36,10 @@ bool source_open(const uint8_t *bytes, size_t length, const struct wire_job *job
 // height; 1 for formats that cannot decode smaller.
 int source_shrink(const struct source *source, uint32_t width, uint32_t height);
 
+// All frames of an animation one above the other, as a lazy picture to be read once from top to bottom; the caller
+// unrefs it.
+bool source_decode_frames(const struct source *source, VipsImage **ret_image, struct failure *failure);
+
 // The first frame or page as a lazy picture to be read once from top to bottom, not rotated; the caller unrefs it.
 // Bytes that are missing fail while it is read.
 bool source_decode(const struct source *source, int shrink, VipsImage **ret_image, struct failure *failure);

@@ -31,10 +31,15 @@ static const struct sink nowhere = { .facts = drop_facts, .variant = drop_varian
 
 // Small sizes. How many steps and encodings is set for each sample.
 static const struct wire_job small_job = {
-	.limits = { .max_pixels = 1000000, .max_side = 1000, .max_frames = 10, .max_output_bytes = 1000000 },
+	.limits = { .max_pixels = 1000000,
+	            .max_side = 1000,
+	            .max_frames = 10,
+	            .max_pages = 10,
+	            .max_output_bytes = 1000000 },
 	.preview_first = true,
 	.steps = { { .name = "inside", .width = 41, .fit = PRESET_INSIDE },
-	           { .name = "square", .width = 16, .height = 16, .fit = PRESET_COVER } },
+	           { .name = "square", .width = 16, .height = 16, .fit = PRESET_COVER },
+	           { .name = "small", .width = 24, .fit = PRESET_INSIDE } },
 };
 
 static const struct wire_encoding encodings[] = {
@@ -82,6 +87,17 @@ static int save_gif(VipsImage *image, void **ret_bytes, size_t *ret_length)
 	return vips_gifsave_buffer(image, ret_bytes, ret_length, "effort", 1, NULL);
 }
 
+static int save_animation(VipsImage *image, void **ret_bytes, size_t *ret_length)
+{
+	CLEANUP(picture_unref) VipsImage *strip = NULL;
+	VipsImage *frames[] = { image, image };
+
+	if (vips_arrayjoin(frames, &strip, 2, "across", 1, NULL) != 0)
+		return -1;
+	vips_image_set_int(strip, VIPS_META_PAGE_HEIGHT, vips_image_get_height(image));
+	return vips_gifsave_buffer(strip, ret_bytes, ret_length, "effort", 1, NULL);
+}
+
 static int save_tiff(VipsImage *image, void **ret_bytes, size_t *ret_length)
 {
 	return vips_tiffsave_buffer(image, ret_bytes, ret_length, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_LZW,
@@ -106,9 +122,11 @@ static const struct {
 	unsigned steps;     // how many of the job's steps are made of it
 	unsigned encodings; // how many of the encodings
 } samples[] = {
-	{ "jpeg", save_jpeg, 3, 2, 2 }, { "odd jpeg", save_odd_jpeg, 3, 1, 1 }, { "grey jpeg", save_jpeg, 1, 1, 1 },
-	{ "png", save_png, 4, 2, 3 },   { "gif", save_gif, 4, 1, 1 },           { "tiff", save_tiff, 3, 1, 1 },
-	{ "webp", save_webp, 4, 1, 1 }, { "avif", save_avif, 3, 1, 1 },
+	{ "jpeg", save_jpeg, 3, 2, 2 },      { "odd jpeg", save_odd_jpeg, 3, 1, 1 },
+	{ "grey jpeg", save_jpeg, 1, 1, 1 }, { "png", save_png, 4, 2, 3 },
+	{ "gif", save_gif, 4, 1, 1 },        { "animation", save_animation, 4, 3, 2 },
+	{ "tiff", save_tiff, 3, 1, 1 },      { "webp", save_webp, 4, 1, 1 },
+	{ "avif", save_avif, 3, 1, 1 },
 };
 
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))

@@ -16,14 +16,23 @@ static void put_job(struct packet *packet, const struct wire_job *job)
 	packet_put_u32(packet, job->limits.max_side);
 	packet_put_u32(packet, job->limits.max_frames);
 	packet_put_u64(packet, job->limits.max_output_bytes);
+	packet_put_u32(packet, job->limits.max_pages);
 	packet_put_bool(packet, job->keep_position);
 	packet_put_bool(packet, job->preview_first);
+	packet_put_bool(packet, job->keep_copyright);
+	packet_put_bool(packet, job->keep_profile);
+	packet_put_bool(packet, job->has_focal);
+	packet_put_u32(packet, job->focal_x);
+	packet_put_u32(packet, job->focal_y);
 	packet_put_u32(packet, job->step_count);
 	for (size_t i = 0; i < job->step_count; i++) {
 		packet_put_text(packet, job->steps[i].name, sizeof(job->steps[i].name));
 		packet_put_u32(packet, job->steps[i].width);
 		packet_put_u32(packet, job->steps[i].height);
 		packet_put_u32(packet, (uint32_t)job->steps[i].fit);
+		packet_put_u32(packet, (uint32_t)job->steps[i].focus);
+		packet_put_u32(packet, job->steps[i].background);
+		packet_put_u32(packet, job->steps[i].sharpen);
 	}
 	packet_put_u32(packet, job->encoding_count);
 	for (size_t i = 0; i < job->encoding_count; i++) {
@@ -45,13 +54,16 @@ static void get_steps(struct packet *packet, struct wire_job *ret_job)
 {
 	ret_job->step_count = packet_get_range(packet, 1, WIRE_STEPS);
 	for (size_t i = 0; i < ret_job->step_count; i++) {
-		struct wire_step *step = &ret_job->steps[i];
+		struct preset_step *step = &ret_job->steps[i];
 
 		get_name(packet, step->name);
 		step->width = packet_get_range(packet, 1, PRESET_MAX_SIDE);
 		step->height = packet_get_range(packet, 0, PRESET_MAX_SIDE);
-		step->fit = (enum preset_fit)packet_get_range(packet, PRESET_INSIDE, PRESET_COVER);
-		if ((step->fit == PRESET_COVER) != (step->height > 0))
+		step->fit = (enum preset_fit)packet_get_range(packet, PRESET_INSIDE, PRESET_CONTAIN);
+		step->focus = (enum preset_focus)packet_get_range(packet, PRESET_ATTENTION, PRESET_CENTRE);
+		step->background = packet_get_range(packet, 0, 0xffffff);
+		step->sharpen = packet_get_range(packet, 0, PRESET_SHARPEN_MOST);
+		if ((step->fit == PRESET_INSIDE) != (step->height == 0))
 			packet->failed = true;
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(step->name, ret_job->steps[j].name) == 0)
@@ -92,8 +104,14 @@ static void get_job(struct packet *packet, struct wire_job *ret_job)
 	ret_job->limits.max_side = packet_get_u32(packet);
 	ret_job->limits.max_frames = packet_get_u32(packet);
 	ret_job->limits.max_output_bytes = packet_get_u64(packet);
+	ret_job->limits.max_pages = packet_get_u32(packet);
 	ret_job->keep_position = packet_get_bool(packet);
 	ret_job->preview_first = packet_get_bool(packet);
+	ret_job->keep_copyright = packet_get_bool(packet);
+	ret_job->keep_profile = packet_get_bool(packet);
+	ret_job->has_focal = packet_get_bool(packet);
+	ret_job->focal_x = packet_get_range(packet, 0, WIRE_FOCAL_MOST);
+	ret_job->focal_y = packet_get_range(packet, 0, WIRE_FOCAL_MOST);
 	get_steps(packet, ret_job);
 	get_encodings(packet, ret_job);
 }
@@ -310,21 +328,14 @@ enum rc wire_decode(const uint8_t *bytes, size_t length, struct wire_message *re
 
 size_t wire_plan(const struct wire_job *job, uint32_t width, uint32_t height, struct wire_planned ret_plan[WIRE_STEPS])
 {
-	struct preset_step steps[WIRE_STEPS];
-	struct preset preset = { .name = "job", .steps = steps, .step_count = job->step_count };
+	struct preset preset = { .name = "job", .step_count = job->step_count };
 	struct preset_planned planned[PRESET_STEPS_MAX];
 	size_t count;
 
-	for (size_t i = 0; i < job->step_count; i++) {
-		const struct wire_step *step = &job->steps[i];
-
-		steps[i] = (struct preset_step){
-			.name = step->name, .width = step->width, .height = step->height, .fit = step->fit
-		};
-	}
+	memcpy(preset.steps, job->steps, sizeof(preset.steps));
 	count = preset_plan(&preset, width, height, planned);
 	for (size_t i = 0; i < count; i++)
-		ret_plan[i] = (struct wire_planned){ &job->steps[planned[i].step - steps], planned[i].size };
+		ret_plan[i] = (struct wire_planned){ &job->steps[planned[i].step - preset.steps], planned[i].size };
 	return count;
 }
 

@@ -27,13 +27,14 @@
 #include "transcoder/wire/exif.h"
 
 #define WIRE_MAGIC 0x57444c53u // "SLDW"
-#define WIRE_VERSION 2         // raised with every change of a message
+#define WIRE_VERSION 3         // raised with every change of a message
 #define WIRE_HEADER_BYTES 20
 #define WIRE_PACKET_BYTES 4096
 #define WIRE_STEPS PRESET_STEPS_MAX
 #define WIRE_ENCODINGS 4
-#define WIRE_NAME_SIZE 33    // variant name with its NUL
-#define WIRE_DETAIL_SIZE 201 // a line for people with its NUL
+#define WIRE_FOCAL_MOST 10000 // the right or lower edge
+#define WIRE_NAME_SIZE 33     // variant name with its NUL
+#define WIRE_DETAIL_SIZE 201  // a line for people with its NUL
 #define WIRE_THUMBHASH_BYTES 25
 #define WIRE_BLURHASH_SIZE 29    // 4 x 3 terms: 28 characters and the NUL
 #define WIRE_SIDE_MOST 10000000u // pixels; what libvips can represent, a bound of sanity only
@@ -67,16 +68,9 @@ enum wire_layer {
 struct wire_limits {
 	uint64_t max_pixels;       // width x height of one frame
 	uint32_t max_side;         // pixels
-	uint32_t max_frames;       // frames of an animation, pages of a TIFF, pictures of a HEIF
+	uint32_t max_frames;       // of an animation
+	uint32_t max_pages;        // of a document or TIFF, pictures of a HEIF
 	uint64_t max_output_bytes; // of one variant
-};
-
-// One size (struct preset_step of media/preset.h with its own text).
-struct wire_step {
-	char name[WIRE_NAME_SIZE]; // [a-z0-9_-]+, not twice in a job
-	uint32_t width;            // pixels, 1..PRESET_MAX_SIDE
-	uint32_t height;           // the same with PRESET_COVER, else 0
-	enum preset_fit fit;
 };
 
 // One format in which every step is made.
@@ -88,10 +82,15 @@ struct wire_encoding {
 
 struct wire_job {
 	struct wire_limits limits;
-	bool keep_position; // the owner wants to know where pictures were taken; else no position may come back
-	bool preview_first; // make and send steps[0] from a small decode of its own before the rest is begun
+	bool keep_position;  // the owner wants to know where pictures were taken; else no position may come back
+	bool preview_first;  // make and send steps[0] from a small decode of its own before the rest is begun
+	bool keep_copyright; // as in struct preset
+	bool keep_profile;
+	bool has_focal; // what cover steps must keep; in 1/WIRE_FOCAL_MOST of the upright picture's sides
+	uint32_t focal_x;
+	uint32_t focal_y;
 	unsigned step_count;
-	struct wire_step steps[WIRE_STEPS];
+	struct preset_step steps[WIRE_STEPS]; // no name twice
 	unsigned encoding_count;
 	struct wire_encoding encodings[WIRE_ENCODINGS];
 };
@@ -170,7 +169,7 @@ enum rc wire_decode(const uint8_t *bytes, size_t length, struct wire_message *re
 // large. Both sides call it, so the supervisor knows what must come. Returns how many; ret_plan's step pointers point
 // into job.
 struct wire_planned {
-	const struct wire_step *step;
+	const struct preset_step *step;
 	struct preset_size size;
 };
 size_t wire_plan(const struct wire_job *job, uint32_t width, uint32_t height, struct wire_planned ret_plan[WIRE_STEPS]);
