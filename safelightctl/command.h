@@ -83,4 +83,5 @@ extern const struct command command_user_list;
 extern const struct command command_user_make_admin;
 extern const struct command command_migrate;
 extern const struct command command_store_init;
+extern const struct command command_reconcile;
 extern const struct command command_completion_bash;

@@ -35,6 +35,7 @@ _safelightctl_options() {
 	'user make-admin') echo '--revoke --json --help' ;;
 	'migrate') echo '--json --help' ;;
 	'store init') echo '--json --help' ;;
+	'reconcile') echo '--dry-run --json --help' ;;
 	'completion bash') echo '--json --help' ;;
 	esac
 }
@@ -54,7 +55,7 @@ _safelightctl() {
 		esac
 	done
 	if ((${#words[@]} == 0)); then
-		choices='status top doctor pool dead media upload user migrate store completion --config --check-config --help-config --version --help'
+		choices='status top doctor pool dead media upload user migrate store reconcile completion --config --check-config --help-config --version --help'
 	elif ((${#words[@]} == 1)) && [[ -n $(_safelightctl_groups "${words[0]}") ]]; then
 		choices=$(_safelightctl_groups "${words[0]}")
 	elif [[ $current != -* && ${words[0]} == upload ]]; then
