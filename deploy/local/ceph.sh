@@ -5,13 +5,14 @@
 # Users of the store. What each may do with which bucket is said by the bucket policies
 # (`safelightctl store init`); beyond them the gateway itself bounds the kinds of
 # operation. Only `admin` may create buckets. The access key of each is its name.
-S3_USERS=(admin presign ingest transcoder edge)
+S3_USERS=(admin presign ingest transcoder edge backup)
 declare -A S3_USER_OPERATIONS=(
     [admin]="read, write, delete"
     [presign]="write"
     [ingest]="read, write, delete"
     [transcoder]="read, write, delete"
     [edge]="read"
+    [backup]="read, write, delete"
 )
 
 # Runs a Ceph command line tool against our monitor, bounded in time.
@@ -228,7 +229,10 @@ start_ceph() {
 print_s3_user() {
     local user=$1 buckets=-1
     # A negative number of buckets forbids making any.
-    [ "$user" != admin ] || buckets=100
+    case $user in
+    admin) buckets=100 ;;
+    backup) buckets=1 ;;
+    esac
     jq -n --arg user "$user" --rawfile secret "$RUN_DIR/secrets/s3_$user" \
         --arg operations "${S3_USER_OPERATIONS[$user]}" --argjson buckets "$buckets" '
         {enabled: false, check_on_raw: false, max_size: -1, max_size_kb: 0, max_objects: -1} as $unlimited |

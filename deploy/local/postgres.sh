@@ -75,6 +75,7 @@ make_cluster() {
 }
 
 # Written beside the cluster at each start, since ports and places may have changed.
+# Archiving is on, to nowhere, so that a backup tool can be given the WAL without a restart.
 # The owner of the cluster is let in as the superuser through the socket (peer): so this
 # script needs no password, and lost secret files can be made anew.
 write_postgres_config() {
@@ -89,6 +90,8 @@ password_encryption = 'scram-sha-256'
 max_connections = 120
 shared_buffers = 128MB
 max_wal_size = 512MB
+archive_mode = on
+archive_command = '/bin/true'
 wal_compression = on
 fsync = on
 synchronous_commit = on
