@@ -3,6 +3,7 @@
 #
 # Usage: render.sh --config FILE --out DIR [--module FILE] [--pid FILE] [--user NAME]
 #                  [--ingest ADDRESS[,ADDRESS…]] [--api ADDRESS[,ADDRESS…]]
+#                  [--transcoder ADDRESS[,ADDRESS…]]
 #
 # Values come from the environment (SAFELIGHT_<SECTION>_<KEY>), else from FILE, else they are the defaults of
 # lib/base/settings.def. Secrets stay in the files that FILE names (<key>_file); one that is given inline is written to
@@ -17,6 +18,7 @@ PID_FILE=nginx.pid
 WORKER_USER=
 INGEST=
 API=
+TRANSCODER=
 
 say() { printf 'render.sh: %s\n' "$*" >&2; }
 die() {
@@ -26,7 +28,7 @@ die() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --config | --out | --module | --pid | --user | --ingest | --api) [ $# -ge 2 ] || die "$1 needs a value" ;;
+    --config | --out | --module | --pid | --user | --ingest | --api | --transcoder) [ $# -ge 2 ] || die "$1 needs a value" ;;
     esac
     case $1 in
     --config) CONFIG=$2 ;;
@@ -36,8 +38,9 @@ while [ $# -gt 0 ]; do
     --user) WORKER_USER=$2 ;;
     --ingest) INGEST=$2 ;;
     --api) API=$2 ;;
+    --transcoder) TRANSCODER=$2 ;;
     --help)
-        sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit 0
         ;;
     *)
@@ -61,6 +64,9 @@ declare -A DEFAULTS=(
     [cdn.public_url]=http://127.0.0.1:8080
     [ingest.listen]=127.0.0.1:8081
     [api.listen]=127.0.0.1:8082
+    [transcoder.listen]=127.0.0.1:8083
+    [transcoder.resize_ms]=10000
+    [cdn.on_demand]=false
     [edge.listen]=127.0.0.1:8080
     [edge.admin_listen]=127.0.0.1:8089
     [edge.access_key]=edge
@@ -283,6 +289,69 @@ upload_location() {
 LOCATION
 }
 
+# Variants on demand ([cdn] on_demand): what the store does not have the transcoder is asked for, once however many ask.
+# Its answers lie in a cache of their own, just long enough for those who wait: by then the store has the object.
+on_demand_zone() {
+    [ "$ON_DEMAND" = true ] || return 0
+    printf '\tproxy_cache_path made levels=1:2 keys_zone=safelight_made:4m max_size=256m inactive=10m use_temp_path=off;'
+}
+
+on_demand_upstream() {
+    [ "$ON_DEMAND" = true ] || return 0
+    # By the object's key, so that all edges ask one transcoder for one object, which makes it once.
+    # shellcheck disable=SC2016 # nginx's variable
+    printf '\tupstream safelight_transcoder {\n\t\thash $safelight_object_key consistent;\n%s\n\t\tkeepalive 16;\n\t\tkeepalive_timeout 10s;\n\t}' \
+        "$(server_lines "$TRANSCODER")"
+}
+
+on_demand_location() {
+    [ "$ON_DEMAND" = true ] || return 0
+    local seconds=$(((10#$(setting transcoder resize_ms '[0-9]{1,5}') + 999) / 1000 + 2))
+    cat <<LOCATION
+		# ---- variants on demand: what the store does not have
+
+		location @on_demand {
+			# Checks the URL once more, since nginx forgets on the way here; the answer carries a variant's headers.
+			safelight_delivery on;
+			safelight_on_demand_token_file $(secret_file transcoder resize_token);
+			proxy_pass http://safelight_transcoder/resize/\$safelight_object_key;
+			proxy_pass_request_headers off;
+			proxy_pass_request_body off;
+			proxy_method GET;
+			proxy_set_header Content-Length "";
+			proxy_set_header Connection "";
+			proxy_set_header Host transcoder;
+			proxy_set_header Authorization \$safelight_on_demand_authorization;
+			proxy_set_header X-Request-Id \$safelight_request_id;
+			# An answer is late rather than asked for twice.
+			proxy_next_upstream error;
+			proxy_next_upstream_tries 2;
+			proxy_send_timeout 5s;
+			proxy_read_timeout ${seconds}s;
+			proxy_buffer_size 8k;
+			proxy_buffers 16 16k;
+			max_ranges 1;
+
+			proxy_cache safelight_made;
+			proxy_cache_key \$safelight_object_key;
+			proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Expires X-Accel-Redirect
+				X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
+			proxy_cache_valid 200 5s;
+			proxy_cache_valid 422 10m;
+			# Refusals too, so that a crowd is turned away together and not one by one.
+			proxy_cache_valid 404 500 502 503 504 1s;
+			proxy_cache_lock on;
+			proxy_cache_lock_age $((seconds + 1))s;
+			proxy_cache_lock_timeout $((seconds + 5))s;
+			proxy_intercept_errors on;
+			recursive_error_pages on;
+			error_page 400 401 403 404 405 410 422 = @media_missing;
+			error_page 416 = @range_not_satisfiable;
+			error_page 429 500 502 503 504 = @on_demand_busy;
+		}
+LOCATION
+}
+
 # Where nginx connects to: the port is the scheme's own when the URL has none.
 store_server() {
     if [[ $STORE_HOST =~ :[0-9]+$ ]]; then
@@ -326,6 +395,8 @@ CDN_PUBLIC_URL=${CDN_PUBLIC_URL%/}
 CORS_ORIGINS=$(print_setting store cors_origins || true)
 ORIGINALS_BUCKET=$(setting store originals_bucket '[a-z0-9.-]{3,63}')
 STORE_URL=$(setting store endpoint "$URL")
+TRANSCODER=${TRANSCODER:-$(setting transcoder listen "$ADDRESS")}
+ON_DEMAND=$(setting cdn on_demand 'true|false')
 STORE_URL=${STORE_URL%/}
 STORE_SCHEME=${STORE_URL%%:*}
 STORE_HOST=${STORE_URL#*://}
@@ -369,6 +440,12 @@ value[SECRET_FILE]=$(secret_file edge secret_key)
 value[KEYS_FILE]=$(secret_file cdn keys)
 value[PURGE_TOKEN_FILE]=$(secret_file cdn purge_token)
 value[CACHE_BYTES]=$(setting edge cache_bytes '[0-9]+[kKmMgG]?')
+value[ON_DEMAND_ZONE]=$(on_demand_zone)
+value[ON_DEMAND_UPSTREAM]=$(on_demand_upstream)
+value[ON_DEMAND_LOCATION]=$(on_demand_location)
+value[ON_DEMAND_PURGE]=$([ "$ON_DEMAND" = false ] || printf ' safelight_made')
+value[MISSING_LOCATION]=@media_missing
+[ "$ON_DEMAND" = false ] || value[MISSING_LOCATION]=@on_demand
 value[UPLOAD_MAP]=$(upload_map)
 value[UPLOAD_LOCATION]=$(upload_location)
 value[GALLERY_LOCATION]=$(gallery_location)

@@ -14,6 +14,7 @@ struct http_request;
 struct http_server;
 struct metrics;
 struct password_policy;
+struct preset_set;
 struct rate_limit;
 struct session_guard;
 struct settings;
@@ -29,6 +30,7 @@ struct api {
 	struct catalog catalog;       // over both
 	struct access_token_keys *tokens;
 	struct delivery_keys delivery;
+	struct preset_set *presets;
 	struct hmac_key cursor_key;
 	struct hmac_key refresh_key;
 	struct password_policy *passwords;

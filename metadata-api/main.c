@@ -86,6 +86,9 @@ static enum rc load_keys(struct api *api, struct err *err)
 	enum rc rc = delivery_keys_parse(settings->cdn_keys, &api->delivery, err);
 	if (rc != RC_OK)
 		return err_prefix(err, rc, "[cdn] keys");
+	rc = preset_set_new(settings, &api->presets, err);
+	if (rc != RC_OK)
+		return rc;
 	rc = cursor_key_parse(settings->api_cursor_key, &api->cursor_key, err);
 	if (rc != RC_OK)
 		return err_prefix(err, rc, "[api] cursor_key");
@@ -151,6 +154,7 @@ static void stop(void *state, int64_t drain_ms)
 	db_pool_free(api->pool);
 	access_token_keys_free(api->tokens);
 	delivery_keys_wipe(&api->delivery);
+	preset_set_free(api->presets);
 	password_policy_free(api->passwords);
 	rate_limit_free(api->limits);
 	metrics_free(api->metrics);

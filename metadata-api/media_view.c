@@ -15,7 +15,9 @@
 #include "db/pipeline.h"
 #include "http/request.h"
 #include "http/respond.h"
+#include "media/preset_set.h"
 #include "metadata-api/api.h"
+#include "metadata-api/media_offers.h"
 #include "metadata-api/reply.h"
 
 #define SRCSET_BYTES (16 * 1024)
@@ -124,11 +126,8 @@ static void append_url(struct buffer *out, const struct api *api, const struct v
 		                        .generation = variant->generation,
 		                        .format = variant->format,
 		                        .expiry = expiry };
-	char path[DELIVERY_URL_SIZE];
 	memcpy(grant.variant, variant->name, strnlen(variant->name, sizeof grant.variant - 1));
-	size_t length = delivery_sign(&api->delivery, &grant, path);
-	buffer_append_text(out, api->settings->cdn_public_url);
-	buffer_append(out, path, length);
+	media_offers_append_url(out, api, &grant);
 }
 
 static const char *const VARIANT_STATES[] = {
@@ -154,6 +153,12 @@ static void write_variant(struct json_write *json, const struct api *api, const 
 		json_write_time(json, "expires_at", expiry * 1000000);
 	}
 	json_write_object_end(json);
+}
+
+// What was made on demand stands with what can be: the answer is the same before and after somebody asked for it.
+static bool is_on_demand(const struct api *api, const struct variant_row *variant)
+{
+	return preset_find_on_demand(preset_set_find(api->presets, PRESET_NAME_DEFAULT), variant->name) != NULL;
 }
 
 // Variants of a media lie together in the result: [*ret_first, *ret_end).
@@ -189,7 +194,8 @@ static void write_srcset(const struct media_view *view, struct json_write *json,
 	for (size_t row = first; row < end; row++) {
 		struct variant_row variant;
 		catalog_variant_read(view->variants, row, &variant);
-		if (variant.state != VARIANT_READY || variant.format != format || !shows_whole(&variant, media))
+		if (variant.state != VARIANT_READY || variant.format != format || is_on_demand(view->api, &variant) ||
+		    !shows_whole(&variant, media))
 			continue;
 		if (scratch->length > 0)
 			buffer_append_text(scratch, ", ");
@@ -225,13 +231,15 @@ void media_view_write(const struct media_view *view, struct json_write *json, co
 	for (size_t at = first; at < end; at++) {
 		struct variant_row variant;
 		catalog_variant_read(view->variants, at, &variant);
-		write_variant(json, view->api, &variant, expiry, &scratch);
+		if (!is_on_demand(view->api, &variant))
+			write_variant(json, view->api, &variant, expiry, &scratch);
 	}
 	json_write_array_end(json);
 	json_write_object_begin(json, "srcset");
 	for (size_t i = 0; i < sizeof FORMATS / sizeof FORMATS[0]; i++)
 		write_srcset(view, json, &media, FORMATS[i], first, end, expiry, &scratch);
 	json_write_object_end(json);
+	media_offers_write_on_demand(json, view->api, &media, expiry);
 	json_write_object_end(json);
 	buffer_done(&scratch);
 }

@@ -13,6 +13,7 @@
 #include "transcoder/child.h"
 #include "transcoder/children.h"
 #include "transcoder/pool.h"
+#include "transcoder/resize.h"
 #include "transcoder/settle.h"
 #include "transcoder/transcoder.h"
 
@@ -21,11 +22,26 @@
 // Tries to get a child for a job before it is given back to others.
 #define CHILD_TRIES 5
 
-// The job as the decoder is told: the preset's steps, and the encodings that this pool makes.
+// The preset's steps, and the encodings that this pool makes.
+static void describe_ladder(const struct task *task, const struct preset *preset, struct wire_job *job)
+{
+	job->preview_first = task->claim.published_generation < task->claim.generation;
+	job->step_count = (unsigned)preset->step_count;
+	memcpy(job->steps, preset->steps, sizeof job->steps);
+	for (size_t i = 0; i < preset->encoding_count && job->encoding_count < WIRE_ENCODINGS; i++) {
+		const struct preset_encoding *encoding = &preset->encodings[i];
+		if (preset_pool_makes(task->pool->name, task->claim.kind, encoding))
+			job->encodings[job->encoding_count++] = (struct wire_encoding){ .format = encoding->format,
+				                                                        .quality = encoding->quality,
+				                                                        .effort = encoding->effort };
+	}
+}
+
+// The job as the decoder is told.
 static void describe_job(const struct task *task, const struct preset *preset, const struct settings *settings,
                          struct wire_job *ret_job)
 {
-	struct wire_job job = { .preview_first = task->claim.published_generation < task->claim.generation };
+	struct wire_job job = { .preview_first = false };
 	job.limits = (struct wire_limits){ .max_pixels = (uint64_t)settings->transcoder_max_pixels,
 		                           .max_side = (uint32_t)settings->transcoder_max_side,
 		                           .max_frames = (uint32_t)settings->transcoder_max_frames,
@@ -33,15 +49,10 @@ static void describe_job(const struct task *task, const struct preset *preset, c
 		                           .max_output_bytes = (uint64_t)settings->transcoder_max_output_bytes };
 	job.keep_copyright = preset->keep_copyright;
 	job.keep_profile = preset->keep_profile;
-	job.step_count = (unsigned)preset->step_count;
-	memcpy(job.steps, preset->steps, sizeof job.steps);
-	for (size_t i = 0; i < preset->encoding_count && job.encoding_count < WIRE_ENCODINGS; i++) {
-		const struct preset_encoding *encoding = &preset->encodings[i];
-		if (preset_pool_makes(task->pool->name, task->claim.kind, encoding))
-			job.encodings[job.encoding_count++] = (struct wire_encoding){ .format = encoding->format,
-				                                                      .quality = encoding->quality,
-				                                                      .effort = encoding->effort };
-	}
+	if (task->resize != NULL)
+		resize_describe(task->resize, &job);
+	else
+		describe_ladder(task, preset, &job);
 	*ret_job = job;
 }
 
@@ -127,6 +138,15 @@ static void settle(struct decoding *decoding, enum rc rc, const struct child_out
 		hand_to_publishers(transcoder, task, false);
 }
 
+// A job's time, or what is left of the time of those who wait.
+static struct deadline decode_deadline(const struct task *task, const struct settings *settings)
+{
+	struct deadline deadline = deadline_after_ms(settings->transcoder_decode_ms);
+	if (task->resize == NULL || resize_deadline(task->resize).at_us > deadline.at_us)
+		return deadline;
+	return resize_deadline(task->resize);
+}
+
 // Run the job in a child; true when the child can go on. The task is gone afterwards.
 static bool run_in_child(struct decoding *decoding, struct child *child)
 {
@@ -140,8 +160,8 @@ static bool run_in_child(struct decoding *decoding, struct child *child)
 	describe_job(task, preset_set_find(decoding->transcoder->presets, PRESET_NAME_DEFAULT), settings,
 	             &decoding->job);
 	uint64_t number = (uint64_t)child_job_count(child) + 1;
-	enum rc rc = child_run(child, number, &decoding->job, task->input_fd,
-	                       deadline_after_ms(settings->transcoder_decode_ms), &events, &outcome, &err);
+	enum rc rc = child_run(child, number, &decoding->job, task->input_fd, decode_deadline(task, settings), &events,
+	                       &outcome, &err);
 	metric_observe_us(pool->metrics.decode_seconds, clock_monotonic_us() - began_us);
 	(void)close(task->input_fd);
 	task->input_fd = -1;
@@ -167,10 +187,13 @@ static void decode(struct children *children, struct task *task)
 {
 	struct transcoder *transcoder = task->pool->transcoder;
 	struct err err = { 0 };
+	if (task->resize != NULL && !resize_prepare(transcoder, task))
+		return;
 	int64_t bytes = admission_estimate(task->claim.size, transcoder->settings->transcoder_decode_memory_bytes);
 	enum rc rc;
 	while ((rc = admission_enter(&transcoder->admission, bytes, ADMISSION_MS)) == RC_TIMEOUT &&
-	       !atomic_load(&transcoder->stopping))
+	       !atomic_load(&transcoder->stopping) &&
+	       (task->resize == NULL || !deadline_passed(resize_deadline(task->resize))))
 		;
 	struct child *child = rc == RC_OK ? get_child(children, task, &err) : NULL;
 	if (child == NULL) {

@@ -13,6 +13,7 @@
 #include "bus/message.h"
 #include "media/event.h"
 #include "store/store.h"
+#include "transcoder/fetch.h"
 #include "transcoder/pool.h"
 #include "transcoder/settle.h"
 #include "transcoder/transcoder.h"
@@ -93,8 +94,7 @@ static struct task *claim(struct pool *pool, struct bus_message *message)
 	return NULL;
 }
 
-// Read the original into a sealed memory file. REASON_NONE, or why the attempt fails (err has the detail).
-static enum media_reason read_original(struct transcoder *transcoder, struct task *task, struct err *err)
+enum media_reason fetch_original(struct transcoder *transcoder, struct task *task, struct err *err)
 {
 	const struct job_claim *claimed = &task->claim;
 	const struct store_target target = { .bucket = transcoder->settings->store_originals_bucket,
@@ -144,7 +144,7 @@ static void take_one(struct pool *pool, struct bus_lanes *lanes)
 	if (task == NULL)
 		return;
 	int64_t began_us = clock_monotonic_us();
-	enum media_reason reason = read_original(pool->transcoder, task, &err);
+	enum media_reason reason = fetch_original(pool->transcoder, task, &err);
 	metric_observe_us(pool->metrics.fetch_seconds, clock_monotonic_us() - began_us);
 	if (reason == REASON_NONE)
 		hand_over(pool, task);

@@ -39,7 +39,7 @@ static size_t collect_beats(struct transcoder *transcoder, struct beat **ret_bea
 	struct beat *beats = list->count == 0 ? NULL : calloc(list->count, sizeof *beats);
 	for (struct task *task = list->first; beats != NULL && task != NULL; task = task->next) {
 		struct err err = { 0 };
-		if (atomic_load(&task->lost) || now_us - task->began_us > TASK_AGE_MOST_US)
+		if (task->resize != NULL || atomic_load(&task->lost) || now_us - task->began_us > TASK_AGE_MOST_US)
 			continue;
 		beats[count++] = (struct beat){ .job_id = task->claim.job_id, .token = task->claim.token };
 		(void)bus_message_progress(task->message,

@@ -20,6 +20,7 @@
 #include "db/options.h"
 #include "db/pipeline.h"
 #include "db/pool.h"
+#include "http/route.h"
 #include "http/server.h"
 #include "media/preset_set.h"
 #include "store/store.h"
@@ -28,6 +29,7 @@
 #include "transcoder/live.h"
 #include "transcoder/pool.h"
 #include "transcoder/publish.h"
+#include "transcoder/resize.h"
 #include "transcoder/settle.h"
 #include "transcoder/transcoder.h"
 
@@ -173,6 +175,8 @@ static enum rc start_threads(struct transcoder *transcoder, struct err *err)
 	if (rc == RC_OK)
 		rc = bus_kv_watch_start(transcoder->bus, BUS_BUCKET_POOLS, live_on_change, transcoder,
 		                        &transcoder->watch, err);
+	if (rc == RC_OK && settings_find_pool(settings, PRESET_POOL_RESIZE) != NULL)
+		rc = resizes_new(transcoder, &transcoder->resizes, err);
 	for (size_t i = 0; i < transcoder->pool_count && rc == RC_OK; i++)
 		rc = pool_start(transcoder->pools[i], err);
 	if (rc == RC_OK && pthread_create(&transcoder->keeper, NULL, keeper_thread, transcoder) != 0)
@@ -184,14 +188,17 @@ static enum rc start_threads(struct transcoder *transcoder, struct err *err)
 static enum rc serve(struct transcoder *transcoder, struct err *err)
 {
 	const struct settings *settings = transcoder->settings;
+	static const struct route *const ROUTES[] = { &route_resize };
 	const struct http_server_config config = {
 		.name = "transcoder",
 		.listen = settings->transcoder_listen,
 		.event_threads = 1,
 		.workers = 2,
 		.queue = 16,
-		.connections = 64,
+		.connections = 256,
 		.request_ms = settings->http_request_ms,
+		.routes = ROUTES,
+		.route_count = 1,
 		.context = transcoder,
 		.check_ready = check_ready,
 		.metrics = transcoder->metrics,
@@ -262,6 +269,7 @@ static void stop(void *state, int64_t drain_ms)
 	bus_kv_watch_stop(transcoder->watch);
 	for (size_t i = 0; i < transcoder->pool_count; i++)
 		pool_free(transcoder->pools[i]);
+	resizes_free(transcoder->resizes);
 	queue_free(transcoder->publications);
 	free(transcoder->publishers);
 	bus_close(transcoder->bus);

@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "base/queue.h"
 #include "base/settings.h"
+#include "media/preset.h"
 #include "transcoder/transcoder.h"
 
 static void register_metrics(struct pool *pool)
@@ -85,6 +86,8 @@ void pool_free(struct pool *pool)
 
 enum rc pool_start(struct pool *pool, struct err *err)
 {
+	if (strcmp(pool->name, PRESET_POOL_RESIZE) == 0)
+		return RC_OK;
 	int failure = pthread_create(&pool->fetcher, NULL, pool_fetch_thread, pool);
 	if (failure != 0)
 		return err_set(err, RC_UNAVAILABLE, "cannot start the fetcher of pool %s: %s", pool->name,

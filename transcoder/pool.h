@@ -72,7 +72,7 @@ enum rc pool_new(struct transcoder *transcoder, const struct pool_settings *sett
                  struct err *err) MUST_CHECK;
 void pool_free(struct pool *pool);
 
-// Start the fetcher; workers are started by pool_adjust.
+// Start the fetcher (the pool of resizes has none: its tasks are asked for); workers are started by pool_adjust.
 enum rc pool_start(struct pool *pool, struct err *err) MUST_CHECK;
 
 struct pool_live pool_read_live(struct pool *pool);

@@ -16,6 +16,7 @@
 #include "bus/message.h"
 #include "store/store.h"
 #include "transcoder/pool.h"
+#include "transcoder/resize.h"
 #include "transcoder/settle.h"
 #include "transcoder/transcoder.h"
 
@@ -47,8 +48,8 @@ static void name_variant(const struct task *task, struct task_variant *variant)
 	(void)object_key_format_variant(&parts, variant->key);
 }
 
-// Store the variants [first, end) that are not stored yet. On success their files are closed.
-static enum rc put_variants(struct transcoder *transcoder, struct task *task, size_t first, size_t end, struct err *err)
+enum rc publish_store_variants(struct transcoder *transcoder, struct task *task, size_t first, size_t end,
+                               struct err *err)
 {
 	struct store_put_item items[TASK_VARIANTS_MAX];
 	char source[SHA256_TEXT_SIZE];
@@ -144,7 +145,7 @@ static void publish_preview(struct transcoder *transcoder, struct task *task)
 {
 	struct err err = { 0 };
 	struct job_published published = { 0 };
-	enum rc rc = put_variants(transcoder, task, 0, task->preview_count, &err);
+	enum rc rc = publish_store_variants(transcoder, task, 0, task->preview_count, &err);
 	if (rc == RC_OK)
 		rc = write_rows(transcoder, task, task->preview_count, catalog_job_publish_preview, &published, &err);
 	if (rc == RC_CONFLICT || rc == RC_NOT_FOUND)
@@ -173,9 +174,13 @@ static void publish_whole(struct transcoder *transcoder, struct task *task)
 {
 	struct err err = { 0 };
 	struct job_published published = { 0 };
+	if (task->resize != NULL) {
+		resize_publish(transcoder, task);
+		return;
+	}
 	task_wait_preview(task);
-	enum rc rc =
-	        atomic_load(&task->lost) ? RC_CONFLICT : put_variants(transcoder, task, 0, task->variant_count, &err);
+	enum rc rc = atomic_load(&task->lost) ? RC_CONFLICT
+	                                      : publish_store_variants(transcoder, task, 0, task->variant_count, &err);
 	if (rc != RC_OK && rc != RC_CONFLICT) {
 		(void)settle_store_failed(transcoder, task, &err);
 		return;

@@ -9,6 +9,7 @@
 #include "catalog/sweep.h"
 #include "store/store.h"
 #include "transcoder/pool.h"
+#include "transcoder/resize.h"
 #include "transcoder/transcoder.h"
 
 // Pauses between attempts of one job, by attempts so far.
@@ -76,6 +77,10 @@ void settle_deleted(struct transcoder *transcoder, struct task *task)
 	task_wait_preview(task);
 	log_task(LOG_INFO, "media_deleted", task, &(struct err){ .rc = RC_NOT_FOUND });
 	discard_stored(transcoder, task);
+	if (task->resize != NULL) {
+		resize_end_missing(transcoder, task);
+		return;
+	}
 	acknowledge(task);
 	task_free(&transcoder->tasks, task);
 }
@@ -112,6 +117,10 @@ void settle_failed(struct transcoder *transcoder, struct task *task, enum media_
 {
 	struct err err = { 0 };
 	struct job_failed failed = { 0 };
+	if (task->resize != NULL) {
+		resize_end_failed(transcoder, task, reason, detail);
+		return;
+	}
 	int64_t retry_ms = retry_delay_ms(&ATTEMPTS, task->claim.attempts);
 	task_wait_preview(task);
 	enum rc rc = fail_in_database(transcoder, task, reason, detail, retry_ms, &failed, &err);
@@ -147,6 +156,10 @@ static void give_back(struct transcoder *transcoder, struct task *task, int64_t 
 {
 	struct err err = { 0 };
 	struct catalog_call call = transcoder_call(task);
+	if (task->resize != NULL) {
+		resize_end_later(transcoder, task);
+		return;
+	}
 	task_wait_preview(task);
 	if (catalog_job_release(&transcoder->catalog, &call, &task->claim.job_id, task->claim.token, &err) != RC_OK)
 		log_task(LOG_WARNING, "job_not_released", task, &err); // its lease ends by itself

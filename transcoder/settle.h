@@ -1,4 +1,5 @@
 // How a task ends when it is not published: given up, given back, or lost. Each of these frees the task.
+// One with a resize has no job: who asked is answered (resize.h).
 #pragma once
 
 #include <stdbool.h>

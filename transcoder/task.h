@@ -14,6 +14,7 @@
 
 struct bus_message;
 struct pool;
+struct resize;
 
 struct task_variant {
 	struct wire_variant info;
@@ -28,7 +29,8 @@ struct task {
 	struct task *next; // in the list of all
 	struct task *previous;
 	struct pool *pool;
-	struct bus_message *message;
+	struct bus_message *message; // NULL with resize
+	struct resize *resize;       // whom a variant on demand is for; NULL: a job, which the claim is of
 	struct job_claim claim;
 	char traceparent[EVENT_TRACEPARENT_SIZE];
 	int input_fd; // sealed memory file; -1 once it is not needed any more
@@ -62,7 +64,8 @@ void task_list_init(struct task_list *list);
 void task_list_done(struct task_list *list);
 size_t task_list_count(struct task_list *list);
 
-// A task for a claimed job; takes the message. Put into the list. NULL without memory (the message stays the caller's).
+// A task for a claimed job (or, with no message, for a resize); takes the message. Put into the list. NULL without
+// memory (the message stays the caller's).
 struct task *task_new(struct task_list *list, struct pool *pool, struct bus_message *message,
                       const struct job_claim *claim, const char *traceparent);
 

@@ -26,6 +26,7 @@ struct metrics;
 struct pool;
 struct preset_set;
 struct queue;
+struct resizes;
 struct settings;
 struct store;
 
@@ -51,6 +52,7 @@ struct transcoder {
 	bool has_keeper;
 	struct bus_kv_watch *watch;
 	struct http_server *server;
+	struct resizes *resizes;      // variants on demand; NULL: not here
 	atomic_bool stopping;         // take nothing new
 	atomic_bool keeper_stops;     // last of all: leases are beaten while the drain goes on
 	atomic_bool live_known;       // the live settings have been read once

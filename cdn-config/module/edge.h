@@ -27,8 +27,10 @@ struct edge_problem {
 	const char *detail;
 };
 
+#define EDGE_PURGE_ZONES 2
 struct edge_purge {
-	ngx_shm_zone_t *zone;              // of the cache; its data is the ngx_http_file_cache_t once workers run
+	ngx_shm_zone_t *zones[EDGE_PURGE_ZONES]; // of caches; their data is the ngx_http_file_cache_t once workers run
+	size_t zone_count;
 	uint8_t token_digest[SHA256_SIZE]; // SHA-256 of the bearer token
 };
 
@@ -51,6 +53,7 @@ struct edge_conf {
 	struct edge_origin *origin;
 	struct edge_problem *problem;
 	struct edge_purge *purge;
+	ngx_str_t on_demand_authorization; // header for the transcoder; empty: none
 };
 
 // What is known of a request to a delivery location. It outlives internal redirects.
@@ -131,4 +134,5 @@ char *edge_set_keys_file(ngx_conf_t *conf, ngx_command_t *command, void *locatio
 char *edge_set_origin(ngx_conf_t *conf, ngx_command_t *command, void *location);
 char *edge_set_problem(ngx_conf_t *conf, ngx_command_t *command, void *location);
 char *edge_set_purge(ngx_conf_t *conf, ngx_command_t *command, void *location);
+char *edge_set_on_demand_token(ngx_conf_t *conf, ngx_command_t *command, void *location);
 char *edge_set_metrics(ngx_conf_t *conf, ngx_command_t *command, void *location);

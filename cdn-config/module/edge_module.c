@@ -21,9 +21,13 @@ static ngx_command_t edge_commands[] = {
 	{ ngx_string("safelight_problem"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE3, edge_set_problem,
 	  NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-	// safelight_purge CACHE_ZONE TOKEN_FILE: POST object keys, one a line, to drop them from the cache.
-	{ ngx_string("safelight_purge"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE2, edge_set_purge, NGX_HTTP_LOC_CONF_OFFSET,
+	// safelight_purge TOKEN_FILE CACHE_ZONE…: POST object keys, one a line, to drop them from the caches.
+	{ ngx_string("safelight_purge"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE23, edge_set_purge, NGX_HTTP_LOC_CONF_OFFSET,
 	  0, NULL },
+
+	// safelight_on_demand_token_file FILE: makes $safelight_on_demand_authorization, for asking the transcoder.
+	{ ngx_string("safelight_on_demand_token_file"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, edge_set_on_demand_token,
+	  NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
 	// safelight_metrics: answers with the edge's counters for Prometheus.
 	{ ngx_string("safelight_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, edge_set_metrics,

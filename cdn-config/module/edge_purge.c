@@ -68,8 +68,8 @@ static u_char *file_name(ngx_pool_t *pool, ngx_path_t *path, const u_char *key)
 	return name;
 }
 
-static ngx_int_t purge_key(ngx_http_request_t *request, ngx_http_file_cache_t *cache, const u_char *text, size_t length,
-                           struct purge_result *result)
+static ngx_int_t purge_from(ngx_http_request_t *request, ngx_http_file_cache_t *cache, const u_char *text,
+                            size_t length, struct purge_result *result)
 {
 	u_char key[NGX_HTTP_CACHE_KEY_LEN];
 	ngx_md5_t md5;
@@ -91,8 +91,18 @@ static ngx_int_t purge_key(ngx_http_request_t *request, ngx_http_file_cache_t *c
 	return NGX_ERROR;
 }
 
+// From every cache: an answer of the transcoder's lies in one of its own for a while.
+static ngx_int_t purge_key(ngx_http_request_t *request, const struct edge_purge *purge, const u_char *text,
+                           size_t length, struct purge_result *result)
+{
+	for (size_t i = 0; i < purge->zone_count; i++)
+		if (purge_from(request, purge->zones[i]->data, text, length, result) != NGX_OK)
+			return NGX_ERROR;
+	return NGX_OK;
+}
+
 // Call purge_key for each line, or with a NULL result only check that each is an object key. False at the first wrong.
-static ngx_int_t each_line(ngx_http_request_t *request, ngx_http_file_cache_t *cache, const u_char *text,
+static ngx_int_t each_line(ngx_http_request_t *request, const struct edge_purge *purge, const u_char *text,
                            const u_char *end, struct purge_result *result)
 {
 	struct object_key_variant parts;
@@ -103,7 +113,7 @@ static ngx_int_t each_line(ngx_http_request_t *request, ngx_http_file_cache_t *c
 		if (trimmed > 0) {
 			if (!object_key_parse_variant((const char *)text, trimmed, &parts))
 				return NGX_DECLINED;
-			if (result != NULL && purge_key(request, cache, text, trimmed, result) != NGX_OK)
+			if (result != NULL && purge_key(request, purge, text, trimmed, result) != NGX_OK)
 				return NGX_ERROR;
 		}
 		text += length + (line_end != NULL);
@@ -165,7 +175,7 @@ static ngx_int_t purge_body(ngx_http_request_t *request)
 	if (each_line(request, NULL, text.data, end, NULL) != NGX_OK)
 		return edge_problem_send(request, &invalid);
 	struct purge_result result = { 0, 0 };
-	rc = each_line(request, location->purge->zone->data, text.data, end, &result);
+	rc = each_line(request, location->purge, text.data, end, &result);
 	edge_metrics_count_purged(request, result.purged);
 	return rc == NGX_OK ? send_result(request, &result) : edge_problem_send(request, &failed);
 }
@@ -212,16 +222,19 @@ char *edge_set_purge(ngx_conf_t *conf, ngx_command_t *command, void *location)
 	if (edge->purge != NULL)
 		return (char *)"is duplicate";
 	edge->purge = ngx_pcalloc(conf->pool, sizeof(*edge->purge));
-	if (edge->purge == NULL || ngx_conf_full_name(conf->cycle, &arguments[2], 1) != NGX_OK)
+	if (edge->purge == NULL || ngx_conf_full_name(conf->cycle, &arguments[1], 1) != NGX_OK)
 		return NGX_CONF_ERROR;
-	// The zone that proxy_cache_path made: found by name and by its owner.
-	edge->purge->zone = ngx_shared_memory_add(conf, &arguments[1], 0, &ngx_http_proxy_module);
-	if (edge->purge->zone == NULL)
-		return NGX_CONF_ERROR;
+	// The zones that proxy_cache_path made: found by name and by their owner.
+	for (ngx_uint_t i = 2; i < conf->args->nelts; i++) {
+		ngx_shm_zone_t *zone = ngx_shared_memory_add(conf, &arguments[i], 0, &ngx_http_proxy_module);
+		if (zone == NULL)
+			return NGX_CONF_ERROR;
+		edge->purge->zones[edge->purge->zone_count++] = zone;
+	}
 	char *token = NULL;
 	struct err err = { 0 };
-	if (file_read_secret((const char *)arguments[2].data, &token, &err) != RC_OK || token[0] == '\0') {
-		ngx_conf_log_error(NGX_LOG_EMERG, conf, 0, "%V: %s", &arguments[2],
+	if (file_read_secret((const char *)arguments[1].data, &token, &err) != RC_OK || token[0] == '\0') {
+		ngx_conf_log_error(NGX_LOG_EMERG, conf, 0, "%V: %s", &arguments[1],
 		                   err.rc != RC_OK ? err.text : "the purge token is empty");
 		edge_secret_free(token);
 		return NGX_CONF_ERROR;

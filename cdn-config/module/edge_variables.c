@@ -89,6 +89,19 @@ static ngx_int_t get_authorization(ngx_http_request_t *request, ngx_http_variabl
 	return NGX_OK;
 }
 
+static ngx_int_t get_on_demand_authorization(ngx_http_request_t *request, ngx_http_variable_value_t *value,
+                                             uintptr_t data)
+{
+	(void)data;
+	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
+	if (location->on_demand_authorization.len == 0)
+		value->not_found = 1;
+	else
+		set_text(value, (const char *)location->on_demand_authorization.data,
+		         location->on_demand_authorization.len);
+	return NGX_OK;
+}
+
 // Whom a limit counts: who has one address of an IPv6 network has them all, so the /64 is one client. Binary.
 static ngx_int_t get_client_network(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
 {
@@ -202,6 +215,7 @@ static const struct {
 	{ "safelight_origin_host", get_origin_host },       // Host header for the origin
 	{ "safelight_amz_date", get_amz_date },             // x-amz-date header for the origin
 	{ "safelight_authorization", get_authorization },   // authorization header for the origin
+	{ "safelight_on_demand_authorization", get_on_demand_authorization }, // the same for the transcoder
 };
 
 ngx_int_t edge_variables_add(ngx_conf_t *conf)

@@ -53,9 +53,14 @@ database_password_file = $secrets/db_transcoder
 access_key = transcoder
 secret_key_file = $secrets/s3_transcoder
 decoder = $BUILD_DIR/bin/safelight-decoder
+resize_token_file = $secrets/resize_token
 
 [pool.fast]
 workers = 2
+
+[pool.resize]
+workers = 1
+prefetch = 16
 
 [api]
 listen = 127.0.0.1:$PORT_API
@@ -69,6 +74,7 @@ public_url = http://127.0.0.1:$PORT_EDGE
 keys_file = $secrets/cdn_keys
 purge_urls = http://127.0.0.1:$PORT_EDGE_ADMIN
 purge_token_file = $secrets/purge_token
+on_demand = true
 
 [edge]
 listen = 127.0.0.1:$PORT_EDGE

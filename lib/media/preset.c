@@ -12,6 +12,11 @@ static const struct preset default_preset = {
 	           { .name = "w1280", .width = 1280, .fit = PRESET_INSIDE },
 	           { .name = "w2048", .width = 2048, .fit = PRESET_INSIDE } },
 	.step_count = 5,
+	// Between and above the ladder's steps; few ever ask for them.
+	.on_demand = { { .name = "w960", .width = 960, .fit = PRESET_INSIDE },
+	               { .name = "w1600", .width = 1600, .fit = PRESET_INSIDE },
+	               { .name = "w3840", .width = 3840, .fit = PRESET_INSIDE } },
+	.on_demand_count = 3,
 	.encodings = { { .format = FORMAT_JPEG, .quality = 80, .required = true, .pool = PRESET_POOL_FAST },
 	               { .format = FORMAT_WEBP,
 	                 .quality = 75,
@@ -27,12 +32,22 @@ const struct preset *preset_default(void)
 	return &default_preset;
 }
 
+static const struct preset_step *find_step(const struct preset_step *steps, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(steps[i].name, name) == 0)
+			return &steps[i];
+	return NULL;
+}
+
 const struct preset_step *preset_find_step(const struct preset *preset, const char *name)
 {
-	for (size_t i = 0; i < preset->step_count; i++)
-		if (strcmp(preset->steps[i].name, name) == 0)
-			return &preset->steps[i];
-	return NULL;
+	return find_step(preset->steps, preset->step_count, name);
+}
+
+const struct preset_step *preset_find_on_demand(const struct preset *preset, const char *name)
+{
+	return find_step(preset->on_demand, preset->on_demand_count, name);
 }
 
 // value * numerator / denominator, rounded half up, at least 1. All are below 2^31, so nothing overflows.
@@ -107,6 +122,31 @@ size_t preset_plan(const struct preset *preset, uint32_t width, uint32_t height,
 		ret_plan[count++] = (struct preset_planned){ step, size };
 	}
 	return count;
+}
+
+size_t preset_plan_on_demand(const struct preset *preset, uint32_t width, uint32_t height,
+                             struct preset_planned ret_plan[PRESET_STEPS_MAX])
+{
+	struct preset_planned made[PRESET_STEPS_MAX];
+	size_t made_count = preset_plan(preset, width, height, made), count = 0;
+	for (size_t i = 0; i < preset->on_demand_count; i++) {
+		const struct preset_step *step = &preset->on_demand[i];
+		struct preset_size size = preset_step_size(step, width, height);
+		if (step->fit == PRESET_INSIDE &&
+		    (is_planned(made, made_count, size) || is_planned(ret_plan, count, size)))
+			continue;
+		ret_plan[count++] = (struct preset_planned){ step, size };
+	}
+	return count;
+}
+
+unsigned preset_on_demand_formats(const struct preset *preset)
+{
+	unsigned formats = 0;
+	for (size_t i = 0; i < preset->encoding_count; i++)
+		if (preset->encodings[i].required)
+			formats |= FORMAT_BIT(preset->encodings[i].format);
+	return formats;
 }
 
 static const char *encoding_pool(const struct preset_encoding *encoding, enum media_kind kind)

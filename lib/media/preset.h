@@ -61,6 +61,8 @@ struct preset {
 	char name[PRESET_NAME_SIZE];
 	struct preset_step steps[PRESET_STEPS_MAX]; // in the order of their making: the first is the preview
 	size_t step_count;
+	struct preset_step on_demand[PRESET_STEPS_MAX]; // sizes that are made when somebody first asks for them
+	size_t on_demand_count;
 	struct preset_encoding encodings[PRESET_ENCODINGS_MAX];
 	size_t encoding_count;
 	bool keep_copyright; // EXIF's copyright and artist go into the variants; nothing else of the metadata ever does
@@ -70,6 +72,8 @@ struct preset {
 #define PRESET_POOL_FAST "fast"
 #define PRESET_POOL_SLOW "slow"
 #define PRESET_POOL_DOCUMENT "document"
+// Not of jobs: makes what is asked for on demand.
+#define PRESET_POOL_RESIZE "resize"
 
 // The built-in preset, which a [preset.default] section changes (media/preset_set.h). Static data, any thread.
 const struct preset *preset_default(void);
@@ -105,6 +109,18 @@ struct preset_planned {
 // own size; the first inside step always stays.
 size_t preset_plan(const struct preset *preset, uint32_t width, uint32_t height,
                    struct preset_planned ret_plan[PRESET_STEPS_MAX]);
+
+// A step of those made on demand by its name; NULL when there is none.
+const struct preset_step *preset_find_on_demand(const struct preset *preset, const char *name);
+
+// The steps that can be asked for of an original of that size: those that give a size of their own, which no step of
+// preset_plan and no earlier one on demand gives. Returns how many.
+size_t preset_plan_on_demand(const struct preset *preset, uint32_t width, uint32_t height,
+                             struct preset_planned ret_plan[PRESET_STEPS_MAX]);
+
+// The formats in which they are made, FORMAT_BIT()s: those that are required of every step, since somebody waits for
+// them.
+unsigned preset_on_demand_formats(const struct preset *preset);
 
 struct preset_pool {
 	const char *name;

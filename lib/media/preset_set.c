@@ -11,6 +11,7 @@
 struct draft {
 	struct preset *preset;
 	bool has_steps; // lines of its own
+	bool has_on_demand;
 	bool has_encodings;
 };
 
@@ -28,6 +29,22 @@ static enum rc take_step(struct draft *draft, const char *name, const char *word
 		return err_set(err, RC_INVALID, "a preset has at most %d steps", PRESET_STEPS_MAX);
 	preset->steps[preset->step_count++] = step;
 	return RC_OK;
+}
+
+static enum rc take_on_demand(struct draft *draft, const char *name, const char *words, struct err *err)
+{
+	struct preset *preset = draft->preset;
+	if (!draft->has_on_demand)
+		preset->on_demand_count = 0;
+	draft->has_on_demand = true;
+	if (strcmp(name, "none") == 0)
+		return words[0] == '\0' ? RC_OK : err_set(err, RC_INVALID, "takes no value");
+	if (preset->on_demand_count == PRESET_STEPS_MAX)
+		return err_set(err, RC_INVALID, "a preset has at most %d sizes on demand", PRESET_STEPS_MAX);
+	enum rc rc = preset_parse_step(name, words, &preset->on_demand[preset->on_demand_count], err);
+	if (rc == RC_OK)
+		preset->on_demand_count++;
+	return rc;
 }
 
 static enum rc take_encoding(struct draft *draft, const char *format, const char *words, struct err *err)
@@ -57,13 +74,16 @@ static enum rc take_line(struct draft *draft, const char *key, const char *value
 {
 	if (strncmp(key, "step.", 5) == 0)
 		return take_step(draft, key + 5, value, err);
+	if (strncmp(key, "on_demand.", 10) == 0)
+		return take_on_demand(draft, key + 10, value, err);
 	if (strncmp(key, "encoding.", 9) == 0)
 		return take_encoding(draft, key + 9, value, err);
 	if (strcmp(key, "metadata") == 0)
 		return take_choice(value, "strip", "copyright", &draft->preset->keep_copyright, err);
 	if (strcmp(key, "profile") == 0)
 		return take_choice(value, "srgb", "keep", &draft->preset->keep_profile, err);
-	return err_set(err, RC_INVALID, "there is no such option: step.NAME, encoding.FORMAT, metadata, profile");
+	return err_set(err, RC_INVALID,
+	               "there is no such option: step.NAME, on_demand.NAME, encoding.FORMAT, metadata, profile");
 }
 
 static enum rc find_or_add(struct preset_set *set, struct draft drafts[LIMIT_PRESETS], const char *name,
@@ -85,6 +105,16 @@ static enum rc find_or_add(struct preset_set *set, struct draft drafts[LIMIT_PRE
 	(void)snprintf(preset->name, sizeof preset->name, "%s", name);
 	drafts[set->count] = (struct draft){ .preset = preset };
 	*ret_draft = &drafts[set->count++];
+	return RC_OK;
+}
+
+// One name is one variant: it is either made ahead or asked for.
+static enum rc check_names(const struct preset *preset, struct err *err)
+{
+	for (size_t i = 0; i < preset->on_demand_count; i++)
+		if (preset_find_step(preset, preset->on_demand[i].name) != NULL)
+			return err_set(err, RC_INVALID, "[preset.%s] on_demand.%s: there is a step of that name",
+			               preset->name, preset->on_demand[i].name);
 	return RC_OK;
 }
 
@@ -123,6 +153,8 @@ static enum rc read_lines(const struct settings *settings, struct preset_set *se
 	}
 	for (size_t i = 0; rc == RC_OK && i < set->count; i++) {
 		rc = check_pools(settings, &set->presets[i], err);
+		if (rc == RC_OK)
+			rc = check_names(&set->presets[i], err);
 		if (rc != RC_OK && last_lines[i] > 0)
 			return err_prefix(err, rc, "%s:%d", settings->file, last_lines[i]);
 	}

@@ -8,11 +8,13 @@
 //   effort=0..9, encoding.avif = quality=50 effort=3 pool=slow optional | required, pool=NAME; what is left out is as
 //   in
 //                                               the built-in preset
+//   on_demand.w960 = 960                          a step that is made when somebody first asks for it
 //   metadata = copyright                          strip (default) | copyright
 //   profile = keep                                srgb (default) | keep
 //
 // A section begins as the built-in preset; the first `step.` line in it replaces all steps, the first `encoding.` line
-// all encodings. The presets' order is the configuration's.
+// all encodings, the first `on_demand.` line all sizes on demand (`on_demand.none =` leaves none). The presets' order
+// is the configuration's.
 #pragma once
 
 #include <stddef.h>

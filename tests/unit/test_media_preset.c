@@ -19,8 +19,43 @@ static void test_default_preset(void **state)
 		assert_true((step->height != 0) == (step->fit == PRESET_COVER));
 	}
 	assert_null(preset_find_step(preset, "w641"));
+	for (size_t i = 0; i < preset->on_demand_count; i++) {
+		const struct preset_step *step = &preset->on_demand[i];
+		assert_true(variant_name_is_valid(step->name, strlen(step->name)));
+		assert_ptr_equal(preset_find_on_demand(preset, step->name), step);
+		assert_null(preset_find_step(preset, step->name));
+	}
+	assert_null(preset_find_on_demand(preset, "w640"));
+	assert_int_equal(preset_on_demand_formats(preset), FORMAT_BIT(FORMAT_JPEG) | FORMAT_BIT(FORMAT_WEBP));
 	for (size_t i = 0; i < preset->encoding_count; i++)
 		assert_true(media_format_info(preset->encodings[i].format)->is_output);
+}
+
+static void test_plan_on_demand(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t width, height;
+		const char *names;
+	} rows[] = {
+		{ 4000, 3000, "w960 w1600 w3840 " },
+		{ 2500, 10,
+		  "w960 w1600 w3840 " }, // the last is the original's own size, which the ladder does not have
+		{ 2048, 1536, "w960 w1600 " },
+		{ 1600, 1200, "w960 " }, // the ladder ends with the original's size
+		{ 900, 900, "" },
+		{ 1, 1, "" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct preset_planned plan[PRESET_STEPS_MAX];
+		char names[256] = "";
+		size_t count = preset_plan_on_demand(preset_default(), rows[i].width, rows[i].height, plan);
+		for (size_t j = 0; j < count; j++) {
+			size_t length = strlen(names);
+			(void)snprintf(names + length, sizeof(names) - length, "%s ", plan[j].step->name);
+		}
+		assert_string_equal(names, rows[i].names);
+	}
 }
 
 static void test_sizes(void **state)
@@ -180,11 +215,9 @@ static void test_pools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_default_preset),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_cover_proportions),
-		cmocka_unit_test(test_plan),
-		cmocka_unit_test(test_plan_holds_for_many_originals),
+		cmocka_unit_test(test_default_preset), cmocka_unit_test(test_plan_on_demand),
+		cmocka_unit_test(test_sizes),          cmocka_unit_test(test_cover_proportions),
+		cmocka_unit_test(test_plan),           cmocka_unit_test(test_plan_holds_for_many_originals),
 		cmocka_unit_test(test_pools),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
