@@ -7,8 +7,10 @@
 
 struct access_token_keys;
 struct background;
+struct bus;
 struct db_pipeline;
 struct db_pool;
+struct event_hub;
 struct external_keys;
 struct http_request;
 struct http_server;
@@ -41,6 +43,8 @@ struct api {
 	struct background *eraser;      // of deleted accounts
 	struct background *keeper;      // of what has been kept long enough
 	struct share_board *shares;     // readers of share links, gathered
+	struct bus *bus;                // events of all processes
+	struct event_hub *events;       // clients that follow theirs
 	struct http_server *server;
 };
 

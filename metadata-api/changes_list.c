@@ -19,21 +19,11 @@
 #include "media/cursor.h"
 #include "metadata-api/api.h"
 #include "metadata-api/change_statement.h"
-#include "metadata-api/item_columns.h"
 #include "metadata-api/item_view.h"
 #include "metadata-api/media_view.h"
 #include "metadata-api/routes.h"
 
 #define DAY_US INT64_C(86400000000)
-
-// $1 owner, $2 ids.
-static const struct db_statement ITEMS_OF_IDS = {
-	.name = "items_of_ids",
-	.sql = "SELECT " ITEM_COLUMNS
-	       "FROM items i WHERE i.owner_id = $1 AND i.id = ANY ($2::uuid[]) AND i.deleted_at IS NULL",
-	.parameter_count = 2,
-	.read_only = true,
-};
 
 // Where a client is: behind this place of this transaction.
 struct since {
@@ -280,7 +270,7 @@ static void on_changes(void *context, struct db_result *result, const struct db_
 	if (collect_ids(listing, true, &ids)) {
 		const struct db_value values[] = { db_uuid(&http_request_principal(listing->request)->user_id),
 			                           db_text(buffer_text(&ids)) };
-		if (db_pipeline_submit(api_of(listing->request)->pipeline, &ITEMS_OF_IDS, values, 2,
+		if (db_pipeline_submit(api_of(listing->request)->pipeline, &items_of_ids_statement, values, 2,
 		                       http_request_deadline(listing->request), on_items, listing, &err) != RC_OK)
 			fail(listing, &err);
 	} else {

@@ -11,6 +11,14 @@
 #include "metadata-api/api.h"
 #include "metadata-api/item_columns.h"
 
+const struct db_statement items_of_ids_statement = {
+	.name = "items_of_ids",
+	.sql = "SELECT " ITEM_COLUMNS
+	       "FROM items i WHERE i.owner_id = $1 AND i.id = ANY ($2::uuid[]) AND i.deleted_at IS NULL",
+	.parameter_count = 2,
+	.read_only = true,
+};
+
 const struct db_statement item_find_statement = {
 	.name = "item_find",
 	.sql = "SELECT " ITEM_COLUMNS "FROM items i WHERE i.owner_id = $1 AND i.id = $2 AND i.deleted_at IS NULL",

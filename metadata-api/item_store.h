@@ -31,7 +31,10 @@ struct item_row {
 // One item of an owner ($1 owner, $2 id). Deleted ones are excluded.
 extern const struct db_statement item_find_statement;
 
-// Decode row `row` of it, or of a listing (item_list_store.h). Texts live as long as the result.
+// The living ones among several. $1 owner, $2 ids (db_array_of_uuids).
+extern const struct db_statement items_of_ids_statement;
+
+// Decode row `row` of them, or of a listing (item_list_store.h). Texts live as long as the result.
 void item_read(const struct db_result *result, size_t row, struct item_row *ret_item);
 
 // What a client may set; has_… says what it did set.

@@ -2,10 +2,13 @@
 #include <stdlib.h>
 
 #include "base/encoding.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "base/service.h"
 #include "base/settings.h"
 #include "base/work_pool.h"
+#include "bus/bus.h"
+#include "bus/streams.h"
 #include "db/options.h"
 #include "db/pipeline.h"
 #include "db/pool.h"
@@ -19,6 +22,7 @@
 #include "metadata-api/api.h"
 #include "metadata-api/audit_keeper.h"
 #include "metadata-api/background.h"
+#include "metadata-api/event_hub.h"
 #include "metadata-api/external_keys.h"
 #include "metadata-api/password.h"
 #include "metadata-api/routes.h"
@@ -116,6 +120,24 @@ static enum rc open_database(struct api *api, struct err *err)
 	return rc;
 }
 
+// Without the bus everything works but live events, which begin when it is there.
+static enum rc open_bus(struct api *api, struct err *err)
+{
+	const struct settings *settings = api->settings;
+	const struct bus_options options = { .servers = settings->bus_url,
+		                             .token = settings->bus_token,
+		                             .name = "safelight-api",
+		                             .timeout_ms = settings->bus_timeout_ms,
+		                             .metrics = api->metrics };
+	struct err missing = { 0 };
+	enum rc rc = bus_open(&options, &api->bus, err);
+	if (rc != RC_OK)
+		return rc;
+	if (bus_ensure_streams(api->bus, (unsigned)settings->bus_replicas, &missing) != RC_OK)
+		LOG_FAILURE(LOG_WARNING, "no_live_events_yet", &missing);
+	return event_hub_new(api, api->bus, NULL, NULL, &api->events, err);
+}
+
 static enum rc serve(struct api *api, struct err *err)
 {
 	const struct settings *settings = api->settings;
@@ -144,6 +166,8 @@ static void stop(void *state, int64_t drain_ms)
 {
 	struct api *api = state;
 	http_server_drain(api->server, drain_ms);
+	event_hub_free(api->events);
+	bus_close(api->bus);
 	work_pool_free(api->hashers);
 	background_free(api->eraser);
 	background_free(api->keeper);
@@ -188,6 +212,8 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 	if (rc == RC_OK)
 		rc = share_board_new(api, &api->shares, err);
 	if (rc == RC_OK)
+		rc = open_bus(api, err);
+	if (rc == RC_OK)
 		rc = serve(api, err);
 	if (rc != RC_OK) {
 		stop(api, 0);
@@ -202,7 +228,7 @@ int main(int argc, char **argv)
 	static const struct service SERVICE = {
 		.name = "api",
 		.summary = "accounts, items, media and their delivery URLs over HTTP.",
-		.secrets = "api.* auth.* cdn.keys",
+		.secrets = "api.* auth.* bus.token cdn.keys",
 		.check = preset_set_check,
 		.start = start,
 		.stop = stop,

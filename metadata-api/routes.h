@@ -40,6 +40,7 @@ extern const struct route route_share_revoke;
 extern const struct route route_shared_get;
 extern const struct route route_shared_open;
 extern const struct route route_changes;
+extern const struct route route_events;
 
 // All of them, for http_server_config.
 extern const struct route *const API_ROUTES[];

@@ -143,6 +143,7 @@ static enum rc check_claims(const struct access_token_keys *keys, const json_t *
 	if (admin != NULL && !json_is_boolean(admin))
 		return refuse(err, "admin is not a boolean");
 	claims.principal.is_admin = json_is_true(admin);
+	claims.principal.expires_at = claims.expires_at;
 	*ret_claims = claims;
 	return RC_OK;
 }

@@ -20,6 +20,7 @@ struct http_principal {
 	struct uuid user_id;
 	struct uuid session_id;
 	bool is_admin;
+	int64_t expires_at; // of the credentials, seconds since the epoch; 0: unknown
 };
 
 // The config's context pointer.

@@ -54,6 +54,7 @@ static const struct row ROWS[] = {
 	{ "GET", "/v1/audit", NOTHING, "?scope=all&limit=1", NULL, 401, 403, 200, 403 },
 	{ "GET", "/v1/search", NOTHING, "?q=tide", NULL, 401, 200, 200, 200 },
 	{ "GET", "/v1/changes", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "GET", "/v1/events", NOTHING, "?limit=1", NULL, 401, 400, 400, 400 },
 	{ "POST", "/v1/items", NOTHING, NULL, "{\"title\":\"x\"}", 401, 201, 201, 201 },
 	{ "GET", "/v1/items", NOTHING, NULL, NULL, 401, 200, 200, 200 },
 	{ "GET", "/v1/items/{id}", ITEM, NULL, NULL, 401, 404, 404, 200 },

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/settings.h"
@@ -163,17 +161,6 @@ static void await_resent(const char *media_id)
 	               media_id, NULL);
 }
 
-static void remove_tree(const char *path)
-{
-	pid_t child = fork();
-	if (child == 0) {
-		(void)execlp("rm", "rm", "-rf", path, (char *)NULL);
-		_exit(127);
-	}
-	int status = -1;
-	assert_true(child > 0 && waitpid(child, &status, 0) == child && status == 0);
-}
-
 static void nats_may_lose_everything(void **state)
 {
 	(void)state;
@@ -186,7 +173,7 @@ static void nats_may_lose_everything(void **state)
 	await_outbox();
 	// The job's ring and all events are in the bus, acknowledged. Now they are nowhere.
 	test_stack_run("kill", "nats");
-	remove_tree(folder);
+	test_tree_remove(folder);
 	free(folder);
 	test_stack_run("restart", "nats");
 	test_stack_run("restart", "transcoder");

@@ -127,6 +127,17 @@ void test_wait(bool (*is_true)(void *context), void *context, int64_t timeout_ms
 	}
 }
 
+void test_tree_remove(const char *path)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		(void)execlp("rm", "rm", "-rf", path, (char *)NULL);
+		_exit(127);
+	}
+	int status = -1;
+	assert_true(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
 char *test_file_read(const char *path, size_t *ret_length)
 {
 	char *data = NULL;

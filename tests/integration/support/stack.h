@@ -35,6 +35,9 @@ void test_stack_restart_with(const char *name, const char *const *with);
 // Ask `is_true(context)` every 20 ms until it says so; fails with `what` after timeout_ms.
 void test_wait(bool (*is_true)(void *context), void *context, int64_t timeout_ms, const char *what);
 
+// Remove a folder with all that is in it. Main thread.
+void test_tree_remove(const char *path);
+
 // A whole file, NUL-terminated, malloc'ed. The path counts from the root of the tree ("samples/photos/tide.jpg").
 char *test_file_read(const char *path, size_t *ret_length);
 
