@@ -16,8 +16,10 @@ struct http_server;
 struct metric;
 struct metrics;
 struct preset_set;
+struct rate_limit;
 struct reconciler;
 struct relay;
+struct session_guard;
 struct settings;
 struct store;
 struct work_pool;
@@ -61,8 +63,10 @@ struct ingest {
 	struct db_pipeline *pipeline; // single statements
 	struct catalog catalog;       // over both
 	struct access_token_keys *tokens;
-	struct store *store;     // with ingest's own credentials: checks, lists, removes
-	struct store *presigner; // with those that may only put; signs, never calls
+	struct session_guard *guard; // of sessions that have ended
+	struct rate_limit *limits;   // of calls, by account and address
+	struct store *store;         // with ingest's own credentials: checks, lists, removes
+	struct store *presigner;     // with those that may only put; signs, never calls
 	struct bus *bus;
 	struct http_client *client; // for purges at the edges
 	struct work_pool *settlers; // requests that wait for the store, so that a store that hangs stops nobody else

@@ -7,11 +7,14 @@
 #include "base/settings.h"
 #include "base/work_pool.h"
 #include "bus/bus.h"
+#include "catalog/session_guard.h"
 #include "db/options.h"
 #include "db/pipeline.h"
 #include "db/pool.h"
 #include "http/access_token.h"
 #include "http/client.h"
+#include "http/rate_limit.h"
+#include "http/request.h"
 #include "http/respond.h"
 #include "http/server.h"
 #include "ingest/ingest.h"
@@ -22,6 +25,8 @@
 #include "store/store.h"
 
 #define PIPELINE_QUEUE 4096
+// Accounts and addresses whose calls are counted at once: 1.5 MB.
+#define RATE_BUCKETS 65536
 // What the relay and the reconciler may need to end after the requests have.
 #define BACKGROUND_DRAIN_MS 10000
 #define PIPELINE_DRAIN_MS 1000
@@ -61,6 +66,35 @@ int64_t ingest_store_ms(const struct ingest *ingest, struct deadline deadline)
 	int64_t left = deadline_left_ms(deadline), most = ingest->settings->store_timeout_ms;
 	left = left < most ? left : most;
 	return left < 1 ? 1 : left;
+}
+
+static enum rc authenticate(void *context, const struct http_request *request, bool *ret_present,
+                            struct http_principal *ret_principal, struct err *err)
+{
+	struct ingest *ingest = context;
+	struct http_principal principal = { 0 };
+	bool present = false;
+	enum rc rc = access_token_authenticate(ingest->tokens, request, &present, &principal, err);
+	if (rc != RC_OK)
+		return rc;
+	if (present && session_guard_has_ended(ingest->guard, &principal.session_id))
+		return err_set(err, RC_DENIED, "access token: its session has ended");
+	*ret_present = present;
+	*ret_principal = principal;
+	return RC_OK;
+}
+
+// The store tells of as many objects as there are, from one address.
+static bool admit(void *context, struct http_request *request)
+{
+	struct ingest *ingest = context;
+	return http_request_route(request) == &route_hook_s3 ||
+	       rate_limit_admit_calls(ingest->limits, request, ingest->settings);
+}
+
+static void report_guard(const struct err *err)
+{
+	LOG_FAILURE(LOG_WARNING, "ended_sessions_not_read", err);
 }
 
 static void check_ready(void *context, struct http_ready *ready, struct deadline deadline)
@@ -162,8 +196,9 @@ static enum rc serve(struct ingest *ingest, struct err *err)
 		.routes = INGEST_ROUTES,
 		.route_count = INGEST_ROUTE_COUNT,
 		.context = ingest,
-		.authenticate = access_token_authenticate,
-		.authenticate_context = ingest->tokens,
+		.authenticate = authenticate,
+		.authenticate_context = ingest,
+		.admit = admit,
 		.check_ready = check_ready,
 		.metrics = ingest->metrics,
 	};
@@ -183,6 +218,11 @@ static enum rc start_background(struct ingest *ingest, struct err *err)
 		                     &ingest->pipeline, err);
 	ingest->catalog =
 	        (struct catalog){ .pool = ingest->pool, .pipeline = ingest->pipeline, .source = "/safelight/ingest" };
+	if (rc == RC_OK)
+		rc = session_guard_new(ingest->pipeline, settings->api_access_seconds, report_guard, &ingest->guard,
+		                       err);
+	if (rc == RC_OK)
+		rc = rate_limit_new(RATE_BUCKETS, &ingest->limits, err);
 	if (rc == RC_OK)
 		rc = open_store(ingest, err);
 	if (rc == RC_OK)
@@ -214,6 +254,8 @@ static void stop(void *state, int64_t drain_ms)
 	bus_close(ingest->bus);
 	store_free(ingest->presigner);
 	store_free(ingest->store);
+	session_guard_free(ingest->guard);
+	rate_limit_free(ingest->limits);
 	db_pipeline_free(ingest->pipeline, PIPELINE_DRAIN_MS);
 	db_pool_free(ingest->pool);
 	access_token_keys_free(ingest->tokens);

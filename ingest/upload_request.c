@@ -13,14 +13,13 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "ingest/ingest.h"
+#include "ingest/upload_policy.h"
 #include "media/format.h"
 #include "media/part_layout.h"
 
 // Longer than what is kept, so that a long name is cut and a long type is answered 415, not 422.
 #define FILENAME_SENT_BYTES 4096
 #define CONTENT_TYPE_SENT_BYTES 1024
-// Uploads that one owner may have begun and not ended: room for a phone's whole camera roll.
-#define OPEN_UPLOADS_MAX 10000
 
 static const char *const VISIBILITIES[] = { "private", "shared", "public", NULL };
 
@@ -69,26 +68,6 @@ static void read_fields(const struct ingest *ingest, struct body *body, struct u
 	if ((in_parts || upload->new.size > ingest->live.multipart_bytes) &&
 	    part_layout_choose(upload->new.size, ingest->live.part_bytes, &layout))
 		upload->new.part_size = layout.part_size;
-}
-
-struct upload_refusal upload_request_judge(const struct ingest *ingest, const char *content_type, int64_t size)
-{
-	int64_t most = ingest->live.max_upload_bytes, most_image = ingest->live.max_image_bytes;
-	bool is_image = media_content_type_is_image(content_type);
-	struct upload_refusal refusal = { 0 };
-	if (is_image && most_image < most)
-		most = most_image;
-	if (!media_content_type_is_valid(content_type)) {
-		refusal = (struct upload_refusal){ 415, "unsupported-media-type", "content_type", "" };
-		(void)snprintf(refusal.detail, sizeof refusal.detail,
-		               "content_type must be a media type such as image/jpeg, at most %d bytes long.",
-		               LIMIT_CONTENT_TYPE_BYTES);
-	} else if (size > most) {
-		refusal = (struct upload_refusal){ 413, "too-large", "size", "" };
-		(void)snprintf(refusal.detail, sizeof refusal.detail, "%s may have at most %lld bytes.",
-		               is_image ? "A picture" : "A file", (long long)most);
-	}
-	return refusal;
 }
 
 // ---- Idempotency-Key ----------------------------------------------------------------------------------------------
@@ -142,7 +121,8 @@ static bool read_idempotency(struct http_request *request, const char *what, str
 
 // ---- what is ours to say ------------------------------------------------------------------------------------------
 
-void upload_request_identify(const struct ingest *ingest, struct upload_request *upload)
+void upload_request_identify(const struct ingest *ingest, const struct class_settings *account_class,
+                             struct upload_request *upload)
 {
 	struct upload_new *new = &upload->new;
 	uint8_t random[OBJECT_KEY_RANDOM_BYTES];
@@ -157,7 +137,7 @@ void upload_request_identify(const struct ingest *ingest, struct upload_request 
 	new->method = in_parts ? UPLOAD_MULTIPART : UPLOAD_PUT;
 	new->expires_at = now + (in_parts ? ingest->live.multipart_seconds : ingest->live.presign_seconds) * 1000000;
 	new->check_after = now + ingest->live.overdue_ms * 1000;
-	new->quota = (struct upload_quota){ .reserved_files = OPEN_UPLOADS_MAX };
+	new->quota = upload_policy_quota(account_class);
 }
 
 bool upload_request_read(struct ingest *ingest, struct http_request *request, struct upload_request *ret_request)
@@ -169,8 +149,11 @@ bool upload_request_read(struct ingest *ingest, struct http_request *request, st
 	read_fields(ingest, body, ret_request);
 	if (!body_finish(body))
 		return false;
+	const struct class_settings *account_class = upload_policy_class(ingest, request);
+	if (account_class == NULL)
+		return false;
 	const struct upload_refusal refusal =
-	        upload_request_judge(ingest, ret_request->new.content_type, ret_request->new.size);
+	        upload_policy_judge(ingest, account_class, ret_request->new.content_type, ret_request->new.size);
 	if (refusal.status != 0) {
 		http_respond_problem(request, refusal.status, refusal.slug, "%s", refusal.detail);
 		return false;
@@ -178,20 +161,21 @@ bool upload_request_read(struct ingest *ingest, struct http_request *request, st
 	if (!read_idempotency(request, "POST /v1/uploads\n", ret_request))
 		return false;
 	ret_request->new.owner_id = http_request_principal(request)->user_id;
-	upload_request_identify(ingest, ret_request);
+	upload_request_identify(ingest, account_class, ret_request);
 	return true;
 }
 
 // ---- many at once -------------------------------------------------------------------------------------------------
 
 // False when one of them was refused, and the problem says which.
-static bool judge_all(const struct ingest *ingest, struct http_request *request, const struct upload_request *uploads,
-                      size_t count)
+static bool judge_all(const struct ingest *ingest, struct http_request *request,
+                      const struct class_settings *account_class, const struct upload_request *uploads, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		char pointer[64];
 		const struct upload_new *new = &uploads[i].new;
-		const struct upload_refusal refusal = upload_request_judge(ingest, new->content_type, new->size);
+		const struct upload_refusal refusal =
+		        upload_policy_judge(ingest, account_class, new->content_type, new->size);
 		if (refusal.status == 0)
 			continue;
 		(void)snprintf(pointer, sizeof pointer, "/uploads/%zu/%s", i, refusal.field);
@@ -245,11 +229,13 @@ size_t upload_request_read_batch(struct ingest *ingest, struct http_request *req
 		http_respond_rc(request, &(struct err){ RC_NO_MEMORY, "no memory for a batch" });
 		return 0;
 	}
-	if (!judge_all(ingest, request, uploads, count) || !spread_idempotency(request, uploads, count))
+	const struct class_settings *account_class = upload_policy_class(ingest, request);
+	if (account_class == NULL || !judge_all(ingest, request, account_class, uploads, count) ||
+	    !spread_idempotency(request, uploads, count))
 		return 0;
 	for (size_t i = 0; i < count; i++) {
 		uploads[i].new.owner_id = http_request_principal(request)->user_id;
-		upload_request_identify(ingest, &uploads[i]);
+		upload_request_identify(ingest, account_class, &uploads[i]);
 	}
 	*ret_requests = uploads;
 	return count;

@@ -13,6 +13,7 @@
 #define CONTENT_MD5_BYTES 16
 #define UPLOAD_BATCH_MAX 100
 
+struct class_settings;
 struct http_request;
 struct ingest;
 
@@ -37,15 +38,7 @@ bool upload_request_read(struct ingest *ingest, struct http_request *request, st
 size_t upload_request_read_batch(struct ingest *ingest, struct http_request *request,
                                  struct upload_request **ret_requests);
 
-// What a declared type and size may not be.
-struct upload_refusal {
-	unsigned status;   // 413 or 415; 0: they may be begun
-	const char *slug;  // of the problem
-	const char *field; // which one it is: "size" or "content_type"
-	char detail[160];
-};
-struct upload_refusal upload_request_judge(const struct ingest *ingest, const char *content_type, int64_t size);
-
 // Give an upload whose file name, type and size are known its ids, its key, its times and its quotas; part_size decides
 // whether it goes in parts. owner_id is set by the caller.
-void upload_request_identify(const struct ingest *ingest, struct upload_request *upload);
+void upload_request_identify(const struct ingest *ingest, const struct class_settings *account_class,
+                             struct upload_request *upload);

@@ -2,13 +2,13 @@
 #include "metadata-api/account_change.h"
 
 #include "base/cleanup.h"
+#include "catalog/session_guard.h"
 #include "db/pipeline.h"
 #include "db/pool.h"
 #include "db/result.h"
 #include "db/statement.h"
 #include "metadata-api/account_store.h"
 #include "metadata-api/api.h"
-#include "metadata-api/session_guard.h"
 
 // A login locks the row too (SESSION_INSERT): one that began before is seen by the next statement, one that comes later
 // sees the new password.

@@ -6,11 +6,11 @@
 
 #include "base/cleanup.h"
 #include "base/settings.h"
+#include "catalog/session_guard.h"
 #include "db/pipeline.h"
 #include "db/result.h"
 #include "db/statement.h"
 #include "metadata-api/api.h"
-#include "metadata-api/session_guard.h"
 
 // Parameters: user id, e-mail, hash, name, session id, refresh hash, device, address, user agent, seconds, request id.
 static const struct db_statement ACCOUNT_INSERT = {

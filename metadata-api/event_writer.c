@@ -6,12 +6,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "catalog/session_guard.h"
 #include "http/feed.h"
 #include "metadata-api/api.h"
 #include "metadata-api/event_hub_priv.h"
 #include "metadata-api/event_ring.h"
 #include "metadata-api/event_text.h"
-#include "metadata-api/session_guard.h"
 
 // How often tokens and sessions are looked at.
 #define LOOK_US INT64_C(1000000)

@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/background.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "http/client.h"
-#include "metadata-api/background.h"
 
 #define FETCH_MS 3000
 #define SET_BYTES (256 * 1024)

@@ -1,6 +1,7 @@
 // safelight-api: accounts, items, media and their delivery URLs over HTTP.
 #include <stdlib.h>
 
+#include "base/background.h"
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -9,6 +10,7 @@
 #include "base/work_pool.h"
 #include "bus/bus.h"
 #include "bus/streams.h"
+#include "catalog/session_guard.h"
 #include "db/options.h"
 #include "db/pipeline.h"
 #include "db/pool.h"
@@ -21,12 +23,10 @@
 #include "metadata-api/account_eraser.h"
 #include "metadata-api/api.h"
 #include "metadata-api/audit_keeper.h"
-#include "metadata-api/background.h"
 #include "metadata-api/event_hub.h"
 #include "metadata-api/external_keys.h"
 #include "metadata-api/password.h"
 #include "metadata-api/routes.h"
-#include "metadata-api/session_guard.h"
 #include "metadata-api/share_board.h"
 
 // Logins that may wait for a hashing thread: at some tens of milliseconds each, longer queues only make time-outs.
@@ -79,9 +79,7 @@ static enum rc authenticate(void *context, const struct http_request *request, b
 static bool admit(void *context, struct http_request *request)
 {
 	struct api *api = context;
-	const struct rate_policy account = { "account", (unsigned)api->settings->http_account_calls, 60 };
-	const struct rate_policy address = { "address", (unsigned)api->settings->http_address_calls, 60 };
-	return rate_limit_admit(api->limits, request, &account, &address);
+	return rate_limit_admit_calls(api->limits, request, api->settings);
 }
 
 static enum rc load_keys(struct api *api, struct err *err)
@@ -104,6 +102,11 @@ static enum rc load_keys(struct api *api, struct err *err)
 	return rc == RC_OK ? RC_OK : err_prefix(err, rc, "[auth] jwt_key");
 }
 
+static void report_guard(const struct err *err)
+{
+	LOG_FAILURE(LOG_WARNING, "ended_sessions_not_read", err);
+}
+
 static enum rc open_database(struct api *api, struct err *err)
 {
 	const struct settings *settings = api->settings;
@@ -115,7 +118,7 @@ static enum rc open_database(struct api *api, struct err *err)
 		rc = db_pipeline_new(&options, (unsigned)settings->database_pipelines, PIPELINE_QUEUE, &api->pipeline,
 		                     err);
 	if (rc == RC_OK)
-		rc = session_guard_new(api->pipeline, settings->api_access_seconds, &api->guard, err);
+		rc = session_guard_new(api->pipeline, settings->api_access_seconds, report_guard, &api->guard, err);
 	api->catalog = (struct catalog){ .pool = api->pool, .pipeline = api->pipeline, .source = "/safelight/api" };
 	return rc;
 }

@@ -1,4 +1,5 @@
 // DELETE /v1/me: the end of the account and of everything that is its.
+#include "base/background.h"
 #include "base/limits.h"
 #include "http/body.h"
 #include "http/jwks.h"
@@ -11,7 +12,6 @@
 #include "metadata-api/api.h"
 #include "metadata-api/auth_confirm.h"
 #include "metadata-api/auth_reply.h"
-#include "metadata-api/background.h"
 #include "metadata-api/external_keys.h"
 #include "metadata-api/routes.h"
 

@@ -14,13 +14,55 @@ const struct option SETTINGS_OPTIONS[] = {
 };
 const size_t SETTINGS_OPTION_COUNT = sizeof SETTINGS_OPTIONS / sizeof SETTINGS_OPTIONS[0];
 
-const struct option SETTINGS_POOL_OPTIONS[] = {
+static const struct option POOL_OPTIONS[] = {
 #define POOL_SETTING(key, kind, initial, least, most, unit, text) \
 	{ "pool", #key, OPTION_##kind, initial, least, most, unit, text, offsetof(struct pool_settings, key) },
 #include "base/settings.def"
 #undef POOL_SETTING
 };
-const size_t SETTINGS_POOL_OPTION_COUNT = sizeof SETTINGS_POOL_OPTIONS / sizeof SETTINGS_POOL_OPTIONS[0];
+
+static const struct option CLASS_OPTIONS[] = {
+#define CLASS_SETTING(key, kind, initial, least, most, unit, text) \
+	{ "class", #key, OPTION_##kind, initial, least, most, unit, text, offsetof(struct class_settings, key) },
+#include "base/settings.def"
+#undef CLASS_SETTING
+};
+
+const struct section_family SETTINGS_FAMILIES[SETTINGS_FAMILY_COUNT] = {
+	{ .prefix = "pool",
+	  .first = "fast",
+	  .text = "One section a decoder pool; [pool.fast] is there by default.",
+	  .options = POOL_OPTIONS,
+	  .option_count = sizeof POOL_OPTIONS / sizeof POOL_OPTIONS[0],
+	  .offset = offsetof(struct settings, pools),
+	  .size = sizeof(struct pool_settings),
+	  .count_offset = offsetof(struct settings, pool_count),
+	  .most = LIMIT_POOLS },
+	{ .prefix = "class",
+	  .first = "standard",
+	  .text = "One section a class of accounts (users.account_class); [class.standard] is there by default.",
+	  .options = CLASS_OPTIONS,
+	  .option_count = sizeof CLASS_OPTIONS / sizeof CLASS_OPTIONS[0],
+	  .offset = offsetof(struct settings, classes),
+	  .size = sizeof(struct class_settings),
+	  .count_offset = offsetof(struct settings, class_count),
+	  .most = LIMIT_CLASSES },
+};
+
+void *section_at(const struct section_family *family, const struct settings *settings, size_t index)
+{
+	return (char *)(uintptr_t)settings + family->offset + index * family->size;
+}
+
+size_t *section_count(const struct section_family *family, const struct settings *settings)
+{
+	return (size_t *)(void *)((char *)(uintptr_t)settings + family->count_offset);
+}
+
+const char *section_name(const void *section)
+{
+	return *(char *const *)section;
+}
 
 void *option_place(const struct option *option, void *base)
 {
@@ -42,20 +84,27 @@ static void texts_free(const struct option *options, size_t count, void *base)
 			free(*(char **)option_place(&options[i], base));
 }
 
+static void sections_free(const struct section_family *family, struct settings *settings)
+{
+	for (size_t i = 0; i < *section_count(family, settings); i++) {
+		void *section = section_at(family, settings, i);
+		texts_free(family->options, family->option_count, section);
+		free(*(char **)section);
+	}
+}
+
 void settings_free(struct settings *settings)
 {
 	if (settings == NULL)
 		return;
 	texts_free(SETTINGS_OPTIONS, SETTINGS_OPTION_COUNT, settings);
-	for (size_t i = 0; i < settings->pool_count; i++) {
-		texts_free(SETTINGS_POOL_OPTIONS, SETTINGS_POOL_OPTION_COUNT, &settings->pools[i]);
-		free(settings->pools[i].name);
-	}
 	for (size_t i = 0; i < settings->preset_line_count; i++) {
 		free(settings->preset_lines[i].preset);
 		free(settings->preset_lines[i].key);
 		free(settings->preset_lines[i].value);
 	}
+	for (size_t i = 0; i < SETTINGS_FAMILY_COUNT; i++)
+		sections_free(&SETTINGS_FAMILIES[i], settings);
 	free(settings->file);
 	free(settings);
 }
@@ -66,6 +115,14 @@ const struct pool_settings *settings_find_pool(const struct settings *settings, 
 		if (strcmp(settings->pools[i].name, name) == 0)
 			return &settings->pools[i];
 	return NULL;
+}
+
+const struct class_settings *settings_find_class(const struct settings *settings, const char *name)
+{
+	for (size_t i = 1; i < settings->class_count; i++)
+		if (strcmp(settings->classes[i].name, name) == 0)
+			return &settings->classes[i];
+	return &settings->classes[0];
 }
 
 static void print_value(const struct option *option, const void *base, FILE *out)
@@ -87,6 +144,16 @@ static void print_value(const struct option *option, const void *base, FILE *out
 	}
 }
 
+static void print_sections(const struct section_family *family, const struct settings *settings, FILE *out)
+{
+	for (size_t at = 0; at < *section_count(family, settings); at++) {
+		const void *section = section_at(family, settings, at);
+		(void)fprintf(out, "\n[%s.%s]\n", family->prefix, section_name(section));
+		for (size_t i = 0; i < family->option_count; i++)
+			print_value(&family->options[i], section, out);
+	}
+}
+
 void settings_print(const struct settings *settings, FILE *out)
 {
 	const char *section = "";
@@ -97,11 +164,8 @@ void settings_print(const struct settings *settings, FILE *out)
 		}
 		print_value(&SETTINGS_OPTIONS[i], settings, out);
 	}
-	for (size_t pool = 0; pool < settings->pool_count; pool++) {
-		(void)fprintf(out, "\n[pool.%s]\n", settings->pools[pool].name);
-		for (size_t i = 0; i < SETTINGS_POOL_OPTION_COUNT; i++)
-			print_value(&SETTINGS_POOL_OPTIONS[i], &settings->pools[pool], out);
-	}
+	for (size_t i = 0; i < SETTINGS_FAMILY_COUNT; i++)
+		print_sections(&SETTINGS_FAMILIES[i], settings, out);
 	section = "";
 	for (size_t i = 0; i < settings->preset_line_count; i++) {
 		const struct preset_line *line = &settings->preset_lines[i];
@@ -163,8 +227,11 @@ void settings_print_help(FILE *out)
 		}
 		print_help(&SETTINGS_OPTIONS[i], out);
 	}
-	(void)fprintf(out, "\n; One section a decoder pool; [pool.fast] is there by default.\n[pool.fast]\n");
-	for (size_t i = 0; i < SETTINGS_POOL_OPTION_COUNT; i++)
-		print_help(&SETTINGS_POOL_OPTIONS[i], out);
+	for (size_t at = 0; at < SETTINGS_FAMILY_COUNT; at++) {
+		const struct section_family *family = &SETTINGS_FAMILIES[at];
+		(void)fprintf(out, "\n; %s\n[%s.%s]\n", family->text, family->prefix, family->first);
+		for (size_t i = 0; i < family->option_count; i++)
+			print_help(&family->options[i], out);
+	}
 	(void)fputs(PRESET_HELP, out);
 }

@@ -33,6 +33,14 @@ struct preset_line {
 	int line; // in settings.file
 };
 
+// One [class.NAME] section: what accounts of that class may upload. Accounts of other classes count as "standard".
+struct class_settings {
+	char *name;
+#define CLASS_SETTING(key, kind, initial, least, most, unit, text) SETTING_TYPE_##kind key;
+#include "base/settings.def"
+#undef CLASS_SETTING
+};
+
 struct settings {
 	char *file; // where it was read from; NULL when defaults only
 #define SETTING(section, key, kind, initial, least, most, unit, text) SETTING_TYPE_##kind section##_##key;
@@ -42,6 +50,8 @@ struct settings {
 	size_t pool_count;
 	struct preset_line preset_lines[LIMIT_PRESET_LINES];
 	size_t preset_line_count;
+	struct class_settings classes[LIMIT_CLASSES];
+	size_t class_count;
 };
 
 // Defaults, then file (NULL: none), then the environment. On failure err has "file:line: what is wrong". An unknown
@@ -56,6 +66,9 @@ void settings_free(struct settings *settings);
 
 // A pool by name; NULL when there is none.
 const struct pool_settings *settings_find_pool(const struct settings *settings, const char *name);
+
+// An account class by name; "standard" (which is always there) when there is none.
+const struct class_settings *settings_find_class(const struct settings *settings, const char *name);
 
 // Print the effective values as an INI file, secrets as "(set)" or "(unset)".
 void settings_print(const struct settings *settings, FILE *out);

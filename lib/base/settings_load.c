@@ -94,29 +94,43 @@ static enum rc defaults_set(const struct option *options, size_t count, void *ba
 	return RC_OK;
 }
 
-static enum rc pool_find_or_add(struct settings *settings, const char *name, struct pool_settings **ret_pool,
-                                struct err *err)
+static enum rc section_find_or_add(struct settings *settings, const struct section_family *family, const char *name,
+                                   void **ret_section, struct err *err)
 {
-	for (size_t i = 0; i < settings->pool_count; i++) {
-		if (strcmp(settings->pools[i].name, name) == 0) {
-			*ret_pool = &settings->pools[i];
+	size_t *section_number = section_count(family, settings);
+	for (size_t i = 0; i < *section_number; i++) {
+		*ret_section = section_at(family, settings, i);
+		if (strcmp(section_name(*ret_section), name) == 0)
 			return RC_OK;
-		}
 	}
-	// The name becomes a NATS subject token and a metrics label.
+	// (A pool's name becomes a NATS subject token and a metrics label.)
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 	if (length == 0 || name[length] != '\0' || length > 32)
-		return err_set(err, RC_INVALID, "[pool.%s]: a pool's name is 1 to 32 of a-z, 0-9 and _", name);
-	if (settings->pool_count == LIMIT_POOLS)
-		return err_set(err, RC_LIMIT, "[pool.%s]: there are %d pools already", name, LIMIT_POOLS);
-	struct pool_settings *pool = &settings->pools[settings->pool_count];
-	enum rc rc = set_text(&pool->name, name, err);
+		return err_set(err, RC_INVALID, "[%s.%s]: a %s's name is 1 to 32 of a-z, 0-9 and _", family->prefix,
+		               name, family->prefix);
+	if (*section_number == family->most)
+		return err_set(err, RC_LIMIT, "[%s.%s]: there are %zu of them already", family->prefix, name,
+		               family->most);
+	*ret_section = section_at(family, settings, *section_number);
+	enum rc rc = set_text((char **)*ret_section, name, err);
 	if (rc == RC_OK) {
-		settings->pool_count++;
-		rc = defaults_set(SETTINGS_POOL_OPTIONS, SETTINGS_POOL_OPTION_COUNT, pool, err);
+		(*section_number)++;
+		rc = defaults_set(family->options, family->option_count, *ret_section, err);
 	}
-	*ret_pool = pool;
 	return rc;
+}
+
+// The family of a section's name, and what stands behind its dot; NULL: none.
+static const struct section_family *family_of(const char *section, const char **ret_name)
+{
+	for (size_t i = 0; i < SETTINGS_FAMILY_COUNT; i++) {
+		size_t length = strlen(SETTINGS_FAMILIES[i].prefix);
+		if (strncmp(section, SETTINGS_FAMILIES[i].prefix, length) != 0 || section[length] != '.')
+			continue;
+		*ret_name = section + length + 1;
+		return &SETTINGS_FAMILIES[i];
+	}
+	return NULL;
 }
 
 // Finds the option and the struct it lies in; *ret_is_file when the key was <key>_file of a secret.
@@ -126,15 +140,15 @@ static enum rc option_resolve(struct settings *settings, const char *section, co
 	const struct option *options = SETTINGS_OPTIONS;
 	size_t count = SETTINGS_OPTION_COUNT;
 	*ret_base = settings;
-	if (strncmp(section, "pool.", 5) == 0) {
-		struct pool_settings *pool;
-		enum rc rc = pool_find_or_add(settings, section + 5, &pool, err);
+	const char *name = NULL;
+	const struct section_family *family = family_of(section, &name);
+	if (family != NULL) {
+		enum rc rc = section_find_or_add(settings, family, name, ret_base, err);
 		if (rc != RC_OK)
 			return rc;
-		options = SETTINGS_POOL_OPTIONS;
-		count = SETTINGS_POOL_OPTION_COUNT;
-		*ret_base = pool;
-		section = "pool";
+		options = family->options;
+		count = family->option_count;
+		section = family->prefix;
 	}
 	*ret_is_file = false;
 	*ret_option = option_find(options, count, section, key);
@@ -253,7 +267,7 @@ static enum rc load_file(struct loading *loading, const char *file)
 	return set_text(&loading->settings->file, file, loading->err);
 }
 
-// SAFELIGHT_<SECTION>_<KEY>[_FILE] for one option; pool sections are SAFELIGHT_POOL_<NAME>_<KEY>.
+// SAFELIGHT_<SECTION>_<KEY>[_FILE] for one option; named sections' are SAFELIGHT_POOL_<NAME>_<KEY>.
 static enum rc load_environment_option(struct loading *loading, const char *section, const char *key)
 {
 	static const char *const SUFFIXES[] = { "", "_file" };
@@ -273,18 +287,26 @@ static enum rc load_environment_option(struct loading *loading, const char *sect
 	return RC_OK;
 }
 
+static enum rc load_environment_family(struct loading *loading, const struct section_family *family)
+{
+	enum rc rc = RC_OK;
+	for (size_t at = 0; rc == RC_OK && at < *section_count(family, loading->settings); at++) {
+		char section[48];
+		(void)snprintf(section, sizeof section, "%s.%s", family->prefix,
+		               section_name(section_at(family, loading->settings, at)));
+		for (size_t i = 0; rc == RC_OK && i < family->option_count; i++)
+			rc = load_environment_option(loading, section, family->options[i].key);
+	}
+	return rc;
+}
+
 static enum rc load_environment(struct loading *loading)
 {
-	const struct settings *settings = loading->settings;
 	enum rc rc = RC_OK;
 	for (size_t i = 0; rc == RC_OK && i < SETTINGS_OPTION_COUNT; i++)
 		rc = load_environment_option(loading, SETTINGS_OPTIONS[i].section, SETTINGS_OPTIONS[i].key);
-	for (size_t pool = 0; rc == RC_OK && pool < settings->pool_count; pool++) {
-		char section[48];
-		(void)snprintf(section, sizeof section, "pool.%s", settings->pools[pool].name);
-		for (size_t i = 0; rc == RC_OK && i < SETTINGS_POOL_OPTION_COUNT; i++)
-			rc = load_environment_option(loading, section, SETTINGS_POOL_OPTIONS[i].key);
-	}
+	for (size_t i = 0; rc == RC_OK && i < SETTINGS_FAMILY_COUNT; i++)
+		rc = load_environment_family(loading, &SETTINGS_FAMILIES[i]);
 	return rc;
 }
 
@@ -297,10 +319,10 @@ enum rc settings_load_for(const char *file, const char *secrets, struct settings
 		return err_set(err, RC_NO_MEMORY, "no memory");
 	}
 	*loading = (struct loading){ .settings = settings, .secrets = secrets, .err = err };
-	struct pool_settings *fast;
+	void *section;
 	enum rc rc = defaults_set(SETTINGS_OPTIONS, SETTINGS_OPTION_COUNT, settings, err);
-	if (rc == RC_OK)
-		rc = pool_find_or_add(settings, "fast", &fast, err);
+	for (size_t i = 0; rc == RC_OK && i < SETTINGS_FAMILY_COUNT; i++)
+		rc = section_find_or_add(settings, &SETTINGS_FAMILIES[i], SETTINGS_FAMILIES[i].first, &section, err);
 	if (rc == RC_OK && file != NULL)
 		rc = load_file(loading, file);
 	if (rc == RC_OK)

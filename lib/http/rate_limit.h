@@ -14,6 +14,7 @@
 
 struct http_request;
 struct rate_limit;
+struct settings;
 
 struct rate_policy {
 	const char *name;        // of [a-z0-9-]: in the headers, and part of the bucket's key
@@ -48,3 +49,6 @@ void rate_limit_address_key(const char *address, char ret_key[RATE_ADDRESS_SIZE]
 // (draft-ietf-httpapi-ratelimit-headers-10). False: 429 with Retry-After has been answered.
 bool rate_limit_admit(struct rate_limit *limit, struct http_request *request, const struct rate_policy *account,
                       const struct rate_policy *address);
+
+// The same with the configured calls a minute: [http] account_calls and address_calls.
+bool rate_limit_admit_calls(struct rate_limit *limit, struct http_request *request, const struct settings *settings);

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/settings.h"
 #include "base/uuid.h"
 #include "http/rate_limit.h"
 #include "http/request.h"
@@ -61,4 +62,11 @@ bool rate_limit_admit(struct rate_limit *limit, struct http_request *request, co
 	                     "There were too many requests of this %s. Try again in %u seconds.", headers.exceeded,
 	                     headers.retry_after_seconds);
 	return false;
+}
+
+bool rate_limit_admit_calls(struct rate_limit *limit, struct http_request *request, const struct settings *settings)
+{
+	const struct rate_policy account = { "account", (unsigned)settings->http_account_calls, 60 };
+	const struct rate_policy address = { "address", (unsigned)settings->http_address_calls, 60 };
+	return rate_limit_admit(limit, request, &account, &address);
 }

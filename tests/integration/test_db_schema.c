@@ -39,6 +39,7 @@ static const struct {
 	{ "UPDATE users SET is_admin = true WHERE false", API },
 	{ "DELETE FROM users WHERE false", NOBODY },
 	{ "SELECT refresh_hash FROM sessions", API },
+	{ "SELECT id, revoked_at FROM sessions", INGEST | API },
 	{ "SELECT title FROM items", API },
 	{ "SELECT owner_id FROM items", INGEST | API },
 	{ "DELETE FROM items WHERE false", API },

@@ -1,16 +1,15 @@
 // A hash table of ended sessions and the thread that fills it from the database.
-#include "metadata-api/session_guard.h"
+#include "catalog/session_guard.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/background.h"
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "db/pipeline.h"
 #include "db/result.h"
 #include "db/statement.h"
-#include "metadata-api/background.h"
 
 #define LEAST_SLOTS 1024
 // A revocation carries the time at which its transaction began and is seen when that has ended.
@@ -25,6 +24,7 @@ struct ended {
 struct session_guard {
 	struct db_pipeline *pipeline;
 	int64_t token_us;
+	session_guard_report *report;
 	pthread_mutex_t lock; // guards what follows
 	struct ended *slots;  // open addressing; at most half full
 	size_t slot_count;    // a power of two
@@ -118,7 +118,7 @@ static bool poll_ended(struct session_guard *guard, int64_t seconds_back)
 	if (db_pipeline_query(guard->pipeline, &SESSIONS_ENDED, values, 1, deadline_after_ms(POLL_DEADLINE_MS), &result,
 	                      &err) != RC_OK) {
 		if (guard->was_read) // once an outage
-			LOG_FAILURE(LOG_WARNING, "ended_sessions_not_read", &err);
+			guard->report(&err);
 		guard->was_read = false;
 		return false;
 	}
@@ -144,14 +144,15 @@ static bool poll(void *context)
 	return false;
 }
 
-enum rc session_guard_new(struct db_pipeline *pipeline, int64_t token_seconds, struct session_guard **ret_guard,
-                          struct err *err)
+enum rc session_guard_new(struct db_pipeline *pipeline, int64_t token_seconds, session_guard_report *report,
+                          struct session_guard **ret_guard, struct err *err)
 {
 	struct session_guard *guard = calloc(1, sizeof *guard);
 	if (guard == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for the ended sessions");
 	guard->pipeline = pipeline;
 	guard->token_us = token_seconds * 1000000;
+	guard->report = report;
 	(void)pthread_mutex_init(&guard->lock, NULL);
 	enum rc rc = rebuild(guard, 0) ? RC_OK : err_set(err, RC_NO_MEMORY, "no memory for the ended sessions");
 	if (rc == RC_OK)

@@ -1,5 +1,5 @@
 // A thread, its pauses and its end.
-#include "metadata-api/background.h"
+#include "base/background.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -20,10 +20,13 @@ struct session_guard;
 // Most ended sessions held; those beyond it end with their access tokens' own life.
 #define SESSION_GUARD_MAX (1u << 20)
 
+// Told of each outage of the database once, on the guard's thread.
+typedef void session_guard_report(const struct err *err);
+
 // Starts a thread that reads what other processes ended. token_seconds: life of an access token. RC_NO_MEMORY,
 // RC_UNAVAILABLE (no thread).
-enum rc session_guard_new(struct db_pipeline *pipeline, int64_t token_seconds, struct session_guard **ret_guard,
-                          struct err *err) MUST_CHECK;
+enum rc session_guard_new(struct db_pipeline *pipeline, int64_t token_seconds, session_guard_report *report,
+                          struct session_guard **ret_guard, struct err *err) MUST_CHECK;
 // Ends the thread. Accepts NULL. The pipeline must still live.
 void session_guard_free(struct session_guard *guard);
 

@@ -1,0 +1,11 @@
+// What services other than metadata-api need to know of an account.
+#pragma once
+
+#include "catalog/catalog.h"
+
+#define ACCOUNT_CLASS_SIZE 64
+
+// The class of an account, which decides what it may upload; cut to fit. RC_NOT_FOUND.
+enum rc catalog_account_class(const struct catalog *catalog, const struct catalog_call *call,
+                              const struct uuid *user_id, char ret_class[ACCOUNT_CLASS_SIZE],
+                              struct err *err) MUST_CHECK;
