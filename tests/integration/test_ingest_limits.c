@@ -206,7 +206,7 @@ static void tells_and_limits_the_rate_of_calls(void **state)
 		test_reply_header(&reply, "RateLimit", header, sizeof header);
 		assert_non_null(strstr(header, "\"account\";r="));
 		test_reply_header(&reply, "Retry-After", header, sizeof header);
-		assert_int_equal(atoi(header) > 0, i == 3);
+		assert_int_equal(strtol(header, NULL, 10) > 0, i == 3);
 		test_reply_done(&reply);
 	}
 	assert_int_equal(begin(&calm, 1), 201);
