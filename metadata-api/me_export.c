@@ -58,7 +58,10 @@ static const struct db_statement EXPORT_MEDIA = {
 	.sql = "SELECT m.id, json_build_object('id', m.id, 'item_id', m.item_id, 'position', m.position, 'state', m.state, "
 	       "  'reason_code', m.reason_code, 'filename', m.filename, 'content_type', "
 	       "  coalesce(m.content_type, m.declared_type), 'kind', m.kind, 'size', m.size, "
-	       "  'sha256', encode(m.sha256, 'hex'), 'width', m.width, 'height', m.height, 'exif', m.exif, 'alt', m.alt, "
+	       "  'sha256', encode(m.sha256, 'hex'), 'width', m.width, 'height', m.height, 'frames', m.frames, "
+	       "  'pages', m.pages, 'exif', m.exif, 'gps', (SELECT jsonb_strip_nulls(jsonb_build_object("
+	       "    'latitude', p.latitude_e6 / 1e6::float8, 'longitude', p.longitude_e6 / 1e6::float8, "
+	       "    'altitude', p.altitude_mm / 1e3::float8)) FROM media_positions p WHERE p.media_id = m.id), 'alt', m.alt, "
 	       "  'visibility', m.visibility, 'captured_at', " TIME("m.captured_at") ", 'created_at', " TIME("m.created_at") "  , 'updated_at', " TIME(
 	               "m.updated_at") ", 'variants', (SELECT coalesce(json_agg(json_build_object("
 	                               "    'name', v.name, 'format', v.format, 'state', v.state, 'width', v.width, 'height', v.height, "

@@ -19,6 +19,7 @@ void me_write(struct json_write *json, const char *name, const struct db_result 
 	json_write_text(json, "name", db_result_text(result, 0, 2));
 	json_write_bool(json, "is_admin", db_result_bool(result, 0, 3));
 	json_write_bool(json, "has_password", db_result_bool(result, 0, 4));
+	json_write_bool(json, "keep_positions", db_result_bool(result, 0, 7));
 	json_write_time(json, "created_at", db_result_time_us(result, 0, 5));
 	json_write_time(json, "updated_at", db_result_time_us(result, 0, 6));
 	json_write_object_end(json);

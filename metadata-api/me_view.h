@@ -9,8 +9,9 @@ struct json_write;
 struct uuid;
 
 // Columns of a SELECT from users u, as me_write reads them from the first.
-#define ME_COLUMNS "u.id, u.email, u.name, u.is_admin, u.password_hash IS NOT NULL, u.created_at, u.updated_at"
-#define ME_COLUMN_COUNT 7
+#define ME_COLUMNS \
+	"u.id, u.email, u.name, u.is_admin, u.password_hash IS NOT NULL, u.created_at, u.updated_at, u.keep_positions"
+#define ME_COLUMN_COUNT 8
 
 // The object in the result's first row. name: of the member; NULL at the top.
 void me_write(struct json_write *json, const char *name, const struct db_result *result);

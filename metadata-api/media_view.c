@@ -227,6 +227,10 @@ void media_view_write(const struct media_view *view, struct json_write *json, co
 		catalog_media_write_shared(json, &media);
 	else
 		catalog_media_write(json, &media);
+	if (view->audience.sees_exif && media.exif != NULL)
+		json_write_raw(json, "exif", media.exif, strlen(media.exif));
+	else if (view->audience.sees_exif)
+		json_write_null(json, "exif");
 	json_write_array_begin(json, "variants");
 	for (size_t at = first; at < end; at++) {
 		struct variant_row variant;
@@ -253,6 +257,7 @@ static void answer_one(struct media_view *view)
 	struct media_row media;
 	struct buffer out;
 	struct json_write json;
+	view->audience.sees_exif = true;
 	catalog_media_read(view->media, 0, &media);
 	buffer_init(&out, LIMIT_RESPONSE_BYTES);
 	json_write_init(&json, &out);
@@ -264,5 +269,5 @@ void media_view_answer(struct http_request *request, const struct uuid *id)
 {
 	struct db_value values[2];
 	catalog_media_find_values(&http_request_principal(request)->user_id, id, values);
-	media_view_load(request, &catalog_media_find_statement, values, answer_one, NULL);
+	media_view_load(request, &catalog_media_find_own_statement, values, answer_one, NULL);
 }

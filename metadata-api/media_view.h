@@ -19,6 +19,7 @@ struct uuid;
 // Who sees a media, and for how long what they see can be fetched.
 struct media_audience {
 	bool is_shared;        // holders of a share link: no file name, hashes, capture time or EXIF
+	bool sees_exif;        // the owner, reading one media: statements of more have no EXIF in their rows
 	int64_t url_seconds;   // least life of a delivery URL; at most twice as long
 	int64_t latest_expiry; // seconds since the epoch beyond which no URL lives; 0: none
 };

@@ -41,7 +41,7 @@ static void describe_ladder(const struct task *task, const struct preset *preset
 static void describe_job(const struct task *task, const struct preset *preset, const struct settings *settings,
                          struct wire_job *ret_job)
 {
-	struct wire_job job = { .preview_first = false };
+	struct wire_job job = { .keep_position = task->claim.keep_positions };
 	job.limits = (struct wire_limits){ .max_pixels = (uint64_t)settings->transcoder_max_pixels,
 		                           .max_side = (uint32_t)settings->transcoder_max_side,
 		                           .max_frames = (uint32_t)settings->transcoder_max_frames,

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/log.h"
@@ -15,12 +16,14 @@
 #include "base/settings.h"
 #include "bus/message.h"
 #include "store/store.h"
+#include "transcoder/facts.h"
 #include "transcoder/pool.h"
 #include "transcoder/resize.h"
 #include "transcoder/settle.h"
 #include "transcoder/transcoder.h"
 
 #define PARALLEL_PUTS 4
+#define EXIF_JSON_BYTES 2048 // far more than the subset can be
 #define CACHE_CONTROL "public, max-age=31536000, immutable"
 
 // Postgres may be restarting; afterwards the job goes back to the queue.
@@ -86,24 +89,6 @@ enum rc publish_store_variants(struct transcoder *transcoder, struct task *task,
 	return rc;
 }
 
-static struct media_facts describe_facts(const struct task *task)
-{
-	const struct wire_facts *facts = &task->facts;
-	return (struct media_facts){
-		.width = facts->width,
-		.height = facts->height,
-		.orientation = facts->orientation,
-		.frames = facts->frames,
-		.pages = facts->pages,
-		.has_alpha = facts->has_alpha,
-		.thumbhash = facts->thumbhash_length == 0 ? NULL : facts->thumbhash,
-		.thumbhash_length = facts->thumbhash_length,
-		.dominant_rgb = (int32_t)facts->dominant_rgb,
-		.captured_at = 0,
-		.sha256 = task->sha256,
-	};
-}
-
 typedef enum rc publish_function(const struct catalog *catalog, const struct catalog_call *call,
                                  const struct job_publish *publish, struct job_published *ret_published,
                                  struct err *err);
@@ -113,7 +98,9 @@ static enum rc write_rows(struct transcoder *transcoder, const struct task *task
                           publish_function *function, struct job_published *ret_published, struct err *err)
 {
 	struct variant_new variants[TASK_VARIANTS_MAX];
-	struct media_facts facts = describe_facts(task);
+	struct buffer exif;
+	buffer_init(&exif, EXIF_JSON_BYTES);
+	struct media_facts facts = facts_describe(&task->facts, task->sha256, &exif);
 	for (size_t i = 0; i < count; i++) {
 		const struct task_variant *variant = &task->variants[i];
 		variants[i] = (struct variant_new){ .name = variant->info.name,
@@ -129,14 +116,15 @@ static enum rc write_rows(struct transcoder *transcoder, const struct task *task
 		                             .facts = task->has_facts ? &facts : NULL,
 		                             .variants = variants,
 		                             .variant_count = count };
-	enum rc rc = RC_INTERNAL;
-	for (unsigned attempt = 1; attempt <= DATABASE.attempts; attempt++) {
+	enum rc rc = buffer_ok(&exif) ? RC_INTERNAL : err_set(err, RC_NO_MEMORY, "no memory for EXIF");
+	for (unsigned attempt = 1; rc != RC_NO_MEMORY && attempt <= DATABASE.attempts; attempt++) {
 		struct catalog_call call = transcoder_call(task);
 		rc = function(&transcoder->catalog, &call, &publish, ret_published, err);
 		if ((!rc_is_transient(rc) && rc != RC_UNKNOWN) || transcoder_is_late(transcoder))
 			break;
 		clock_sleep_ms(retry_delay_ms(&DATABASE, attempt));
 	}
+	buffer_done(&exif);
 	return rc;
 }
 

@@ -46,6 +46,7 @@ struct job_claim {
 	bool has_declared_sha256;
 	uint8_t declared_sha256[32];
 	uint32_t published_generation;
+	bool keep_positions; // the owner wants to know where pictures were taken
 };
 
 // Claim a job for `worker` (a name for operators) and lease_ms: attempts and token go up, the media goes to processing.
@@ -70,8 +71,15 @@ struct media_facts {
 	const uint8_t *thumbhash;
 	size_t thumbhash_length;
 	const char *blurhash;
-	int32_t dominant_rgb;  // 0xRRGGBB, written when width is; -1: none
-	const char *exif;      // a JSON object
+	int32_t dominant_rgb; // 0xRRGGBB, written when width is; -1: none
+	bool has_likeness;
+	uint64_t likeness;   // perceptual hash
+	const char *exif;    // a JSON object
+	bool has_position;   // written only while the owner keeps positions, whatever was claimed
+	int32_t latitude_e6; // millionths of a degree, north and east positive
+	int32_t longitude_e6;
+	bool has_altitude;
+	int32_t altitude_mm;
 	int64_t captured_at;   // microseconds since the epoch, 0 or DB_NO_TIME: none; never overwrites what the client
 	                       // said
 	const uint8_t *sha256; // 32 bytes of the original as it was read

@@ -32,7 +32,8 @@ static const struct db_statement claim_statement = {
 	                                   "  WHERE media.id = j.media_id AND media.state = 'uploaded') "
 	                                   "SELECT j.id, j.media_id, j.owner_id, j.generation, j.pool, j.lane, j.required, j.attempts, j.fencing_token, "
 	                                   "  CASE m.state WHEN 'uploaded' THEN 'processing' ELSE m.state END, m.kind, m.content_type, m.size, "
-	                                   "  m.original_key, m.original_etag, m.declared_sha256, m.published_generation FROM j CROSS JOIN m",
+	                                   "  m.original_key, m.original_etag, m.declared_sha256, m.published_generation, "
+	                                   "  (SELECT u.keep_positions FROM users u WHERE u.id = j.owner_id) FROM j CROSS JOIN m",
 	.parameter_count = 3,
 };
 
@@ -89,6 +90,7 @@ static void read_claim(const struct db_result *result, struct job_claim *ret_cla
 		.size = db_result_int64(result, 0, 12),
 		.has_declared_sha256 = sha256 != NULL,
 		.published_generation = read_number(result, 0, 16),
+		.keep_positions = db_result_bool(result, 0, 17),
 	};
 	copy_text(result, 4, ret_claim->pool, sizeof(ret_claim->pool));
 	copy_text(result, 11, ret_claim->content_type, sizeof(ret_claim->content_type));

@@ -11,6 +11,9 @@
 // How long the files of an older generation stay for pages that still name them.
 #define OLD_GENERATION_GRACE "interval '1 day'"
 
+#define FACT_VALUES 16
+#define PUBLISH_VALUES (9 + FACT_VALUES)
+
 // Variants, facts, state and events at once. Facts that are NULL leave the column as it is; what the client said about
 // the time of the picture goes before EXIF.
 static const struct db_statement publish_statement = {
@@ -25,6 +28,9 @@ static const struct db_statement publish_statement = {
 	       "    object_key = excluded.object_key, sha256 = excluded.sha256), "
 	       "o AS (INSERT INTO outbox " CATALOG_EVENT_COLUMNS " SELECT " CATALOG_EVENT_VALUES
 	       "  FROM json_to_recordset($4::json) AS " CATALOG_EVENT_RECORD "), "
+	       "p AS (INSERT INTO media_positions (media_id, owner_id, latitude_e6, longitude_e6, altitude_mm) "
+	       "  SELECT id, owner_id, $23::integer, $24::integer, $25::integer FROM media "
+	       "  WHERE id = $1 AND $23 IS NOT NULL ON CONFLICT (media_id) DO NOTHING), "
 	       "j AS (UPDATE jobs SET state = 'done', lease_until = NULL, finished_at = now() WHERE id = $5 AND $6) "
 	       "UPDATE media SET state = $7, published_generation = $8, "
 	       "  preview_at = CASE WHEN $9 THEN now() ELSE preview_at END, "
@@ -35,8 +41,9 @@ static const struct db_statement publish_statement = {
 	       "  thumbhash = coalesce($16, thumbhash), blurhash = coalesce($17, blurhash), "
 	       "  dominant_color = coalesce($18, dominant_color), exif = coalesce($19::jsonb, exif), "
 	       "  captured_at = coalesce(captured_at, $20), sha256 = coalesce($21, sha256), "
+	       "  perceptual_hash = coalesce($22, perceptual_hash), "
 	       "  version = version + 1, updated_at = now() WHERE id = $1",
-	.parameter_count = 21,
+	.parameter_count = PUBLISH_VALUES,
 };
 
 static const struct db_statement retire_statement = {
@@ -131,7 +138,7 @@ static struct db_value number_or_null(uint32_t number)
 	return number == 0 ? db_null() : db_int64(number);
 }
 
-static void fill_facts(const struct media_facts *facts, struct db_value ret_values[12])
+static void fill_facts(const struct media_facts *facts, struct db_value ret_values[FACT_VALUES])
 {
 	static const struct media_facts none = { .dominant_rgb = -1 };
 	bool has_size;
@@ -151,12 +158,16 @@ static void fill_facts(const struct media_facts *facts, struct db_value ret_valu
 	ret_values[9] = db_text(facts->exif);
 	ret_values[10] = facts->captured_at == 0 ? db_null() : db_time_us(facts->captured_at);
 	ret_values[11] = db_bytes(facts->sha256, 32);
+	ret_values[12] = facts->has_likeness ? db_int64((int64_t)facts->likeness) : db_null();
+	ret_values[13] = facts->has_position ? db_int64(facts->latitude_e6) : db_null();
+	ret_values[14] = facts->has_position ? db_int64(facts->longitude_e6) : db_null();
+	ret_values[15] = facts->has_position && facts->has_altitude ? db_int64(facts->altitude_mm) : db_null();
 }
 
 static enum rc write_change(struct db_connection *connection, const struct job_lock *lock,
                             const struct publishing *publishing, struct change *change, struct err *err)
 {
-	struct db_value values[21] = { db_uuid(&lock->media_id), db_int64(lock->generation) };
+	struct db_value values[PUBLISH_VALUES] = { db_uuid(&lock->media_id), db_int64(lock->generation) };
 	struct buffer variants, events;
 	enum rc rc;
 
@@ -176,8 +187,8 @@ static enum rc write_change(struct db_connection *connection, const struct job_l
 		values[7] = db_int64(change->published_generation);
 		values[8] = db_bool(change->sets_preview);
 		fill_facts(publishing->publish->facts, values + 9);
-		rc = db_execute(connection, &publish_statement, values, 21, db_connection_deadline(connection), NULL,
-		                err);
+		rc = db_execute(connection, &publish_statement, values, PUBLISH_VALUES,
+		                db_connection_deadline(connection), NULL, err);
 	}
 	buffer_done(&variants);
 	buffer_done(&events);

@@ -57,6 +57,19 @@ const struct db_statement catalog_media_find_statement = {
 	.read_only = true,
 };
 
+#define EXIF_WITH_POSITION                                                                                        \
+	"coalesce((SELECT coalesce(m.exif, '{}') || jsonb_build_object('gps', jsonb_strip_nulls("                 \
+	"jsonb_build_object('latitude', p.latitude_e6 / 1e6::float8, 'longitude', p.longitude_e6 / 1e6::float8, " \
+	"'altitude', p.altitude_mm / 1e3::float8))) FROM media_positions p WHERE p.media_id = m.id), m.exif)"
+
+const struct db_statement catalog_media_find_own_statement = {
+	.name = "media_find_own",
+	.sql = "SELECT " MEDIA_COLUMNS(
+	        EXIF_WITH_POSITION) "FROM media m WHERE m.owner_id = $1 AND m.id = $2 AND m.deleted_at IS NULL",
+	.parameter_count = 2,
+	.read_only = true,
+};
+
 const struct db_statement catalog_media_of_items_statement = {
 	.name = "media_of_items",
 	.sql = "SELECT " MEDIA_COLUMNS(

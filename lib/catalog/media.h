@@ -93,6 +93,10 @@ struct media_page {
 extern const struct db_statement catalog_media_find_statement;
 void catalog_media_find_values(const struct uuid *owner_id, const struct uuid *media_id, struct db_value ret_values[2]);
 
+// The same with the position, where the owner keeps positions, as member "gps" of exif. For the owner alone, and for
+// the role of metadata-api alone: others may not read positions.
+extern const struct db_statement catalog_media_find_own_statement;
+
 // A page: the statement that has an index for it, and its values. states is scratch for the page's state filter: an
 // initialised buffer that must outlive the submit, as must page->kind.
 #define CATALOG_MEDIA_PAGE_VALUES 7
@@ -110,6 +114,24 @@ void catalog_media_of_items_values(const struct uuid *owner_id, const char *item
 
 // An owner's media by their ids, in no order: $1 owner, $2 db_array_of_uuids text. Deleted ones are left out.
 extern const struct db_statement catalog_media_of_ids_statement;
+
+// What looks like a media of the owner's: perceptual hashes that differ in at most `distance` of 64 bits, nearest
+// first. The first row is the media itself, which has no distance; no row: there is none such. It costs no more with
+// many media (test_api_plans.c).
+#define CATALOG_SIMILAR_DISTANCE_MOST 11
+struct media_similar_page {
+	struct uuid owner_id;
+	struct uuid media_id;
+	unsigned distance; // 0..CATALOG_SIMILAR_DISTANCE_MOST
+	bool has_after;    // begin after the row with these
+	int64_t after_distance;
+	struct uuid after_id;
+	unsigned limit; // rows besides the first
+};
+extern const struct db_statement catalog_media_similar_statement;
+void catalog_media_similar_values(const struct media_similar_page *page, struct db_value ret_values[6]);
+// Of a row other than the first.
+unsigned catalog_media_similar_distance(const struct db_result *result, size_t row);
 
 // The published variants of several media in one query, ordered by media_id, width, name, format. ids is
 // db_array_of_uuids text.

@@ -1,6 +1,8 @@
 // Writing media as JSON.
 #include "catalog/media_json.h"
 
+#include <stdio.h>
+
 #include "base/encoding.h"
 #include "base/json_write.h"
 
@@ -19,12 +21,13 @@ static void write_time(struct json_write *json, const char *name, int64_t time_u
 		json_write_time(json, name, time_us);
 }
 
-static void write_size(struct json_write *json, const char *name, uint32_t pixels)
+// 0: not known.
+static void write_number(struct json_write *json, const char *name, uint32_t number)
 {
-	if (pixels == 0)
+	if (number == 0)
 		json_write_null(json, name);
 	else
-		json_write_int(json, name, pixels);
+		json_write_int(json, name, number);
 }
 
 static void write_reason(struct json_write *json, const struct media_row *media)
@@ -40,12 +43,15 @@ static void write_reason(struct json_write *json, const struct media_row *media)
 
 static void write_placeholders(struct json_write *json, const struct media_row *media)
 {
-	char thumbhash[BASE64_TEXT_SIZE(32)];
+	char thumbhash[BASE64_TEXT_SIZE(32)], colour[sizeof("#rrggbb")];
 	bool has_thumbhash = media->thumbhash != NULL && media->thumbhash_length <= 32;
 	if (has_thumbhash)
 		encode_base64(media->thumbhash, media->thumbhash_length, thumbhash);
 	json_write_text(json, "thumbhash", has_thumbhash ? thumbhash : NULL);
 	json_write_text(json, "blurhash", media->blurhash);
+	if (media->dominant_rgb >= 0)
+		(void)snprintf(colour, sizeof(colour), "#%06x", (unsigned)media->dominant_rgb & 0xffffff);
+	json_write_text(json, "dominant_color", media->dominant_rgb >= 0 ? colour : NULL);
 }
 
 static void write_hashes(struct json_write *json, const struct media_row *media)
@@ -73,8 +79,10 @@ void catalog_media_write(struct json_write *json, const struct media_row *media)
 	json_write_text(json, "kind", media_kind_name(media->kind));
 	json_write_int(json, "size", media->size);
 	write_hashes(json, media);
-	write_size(json, "width", media->width);
-	write_size(json, "height", media->height);
+	write_number(json, "width", media->width);
+	write_number(json, "height", media->height);
+	write_number(json, "frames", media->frames);
+	write_number(json, "pages", media->pages);
 	json_write_text(json, "alt", media->alt);
 	json_write_text(json, "visibility", media->visibility);
 	json_write_int(json, "version", media->version);
@@ -94,7 +102,9 @@ void catalog_media_write_shared(struct json_write *json, const struct media_row 
 	json_write_text(json, "content_type", media->content_type == NULL ? media->declared_type : media->content_type);
 	json_write_text(json, "kind", media_kind_name(media->kind));
 	write_placeholders(json, media);
-	write_size(json, "width", media->width);
-	write_size(json, "height", media->height);
+	write_number(json, "width", media->width);
+	write_number(json, "height", media->height);
+	write_number(json, "frames", media->frames);
+	write_number(json, "pages", media->pages);
 	json_write_text(json, "alt", media->alt);
 }

@@ -25,6 +25,7 @@ enum cursor_list {
 	CURSOR_SESSIONS = 9,
 	CURSOR_DEVICES = 10,
 	CURSOR_SHARES = 11,
+	CURSOR_SIMILAR = 12,
 };
 
 struct cursor {

@@ -67,6 +67,7 @@ static const struct row ROWS[] = {
 	{ "DELETE", "/v1/items/{id}/shares", ITEM, NULL, NULL, 401, 404, 404, 204 },
 	{ "GET", "/v1/media", NOTHING, NULL, NULL, 401, 200, 200, 200 },
 	{ "GET", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 200 },
+	{ "GET", "/v1/media/{id}/similar", MEDIA, NULL, NULL, 401, 404, 404, 200 },
 	{ "PATCH", "/v1/media/{id}", MEDIA, NULL, "{\"alt\":\"x\"}", 401, 404, 404, 200 },
 	{ "DELETE", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 204 },
 	{ "DELETE", "/v1/items/{id}", ITEM, NULL, NULL, 401, 404, 404, 204 },

@@ -55,9 +55,9 @@ static const char *const STEPS[] = {
 	"CROSS JOIN LATERAL (VALUES ('all'), (CASE WHEN n %% 100 = 77 THEN 'rare' ELSE 'common' END)) t (tag)",
 	AS_REPLICA
 	"INSERT INTO media (id, owner_id, item_id, state, filename, declared_type, kind, size, original_key, "
-	"position, created_at) SELECT gen_random_uuid(), big_owner(n), item_number(1 + n / 10), "
+	"position, perceptual_hash, created_at) SELECT gen_random_uuid(), big_owner(n), item_number(1 + n / 10), "
 	"CASE WHEN n %% 500 = 1 THEN 'uploaded' ELSE 'ready' END, 'x.jpg', 'image/jpeg', "
-	"CASE WHEN n %% 700 = 1 THEN 'document' ELSE 'photo' END, 1, 'k', n %% 10, "
+	"CASE WHEN n %% 700 = 1 THEN 'document' ELSE 'photo' END, 1, 'k', n %% 10, hashtextextended(n::text, 0), "
 	"'2020-01-01'::timestamptz + n * interval '1 minute' FROM generate_series(%d, %d) n",
 	AS_REPLICA "INSERT INTO changes (object_id, owner_id, kind, transaction, place, made_transaction) "
 	           "SELECT item_number(n), big_owner(n), 'item', n, n, n FROM generate_series(%d, %d) n",
@@ -196,6 +196,24 @@ static void the_list_of_changes_walks_an_index(void **state)
 	refuse_scans(&CHANGES_PAGE, OWNER ", 1000, 1000, 51", "changes_owner", true);
 }
 
+// The statement that looks for likeness reads, of three quarters of all rows, the few that its indexes name.
+static void likeness_is_found_by_its_indexes(void **state)
+{
+	(void)state;
+	static const char *const INDEXES[] = { "media_likeness_0", "media_likeness_1", "media_likeness_2",
+		                               "media_likeness_3" };
+	static const char *const DISTANCES[] = { "3", "6", "11" };
+	for (size_t i = 0; i < sizeof DISTANCES / sizeof DISTANCES[0]; i++)
+		for (size_t j = 0; j < sizeof INDEXES / sizeof INDEXES[0]; j++) {
+			char arguments[200];
+			(void)snprintf(arguments, sizeof arguments,
+			               OWNER ", '80000000-0000-7000-8000-000000000000', %s, -1, "
+			                     "'00000000-0000-7000-8000-000000000000', 51",
+			               DISTANCES[i]);
+			refuse_scans(&catalog_media_similar_statement, arguments, INDEXES[j], false);
+		}
+}
+
 // The check itself: a statement without an index must be refused.
 static void a_scan_is_noticed(void **state)
 {
@@ -214,6 +232,7 @@ int main(void)
 		cmocka_unit_test(each_filter_of_items_has_its_statement),
 		cmocka_unit_test(listings_of_media_walk_an_index),
 		cmocka_unit_test(the_list_of_changes_walks_an_index),
+		cmocka_unit_test(likeness_is_found_by_its_indexes),
 		cmocka_unit_test(a_scan_is_noticed),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
