@@ -15,7 +15,7 @@
 #include "metadata-api/routes.h"
 
 // Parameters: user id, name, keep_positions, address, user agent, request id; NULL leaves as it is. When positions are
-// no longer kept, a trigger removes those that are there (migrations/0009).
+// no longer kept, a trigger removes those that are there (migrations/0010).
 static const struct db_statement ME_CHANGE = {
 	.name = "me_change",
 	.sql = "WITH before AS (SELECT id, keep_positions FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE), "

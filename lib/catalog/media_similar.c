@@ -1,4 +1,4 @@
-// Finding what looks like a given media, by multi-index hashing (migrations/0009 says why these indexes suffice).
+// Finding what looks like a given media, by multi-index hashing (migrations/0010 says why these indexes suffice).
 #include "catalog/media.h"
 #include "catalog/media_columns.h"
 
