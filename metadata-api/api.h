@@ -21,6 +21,7 @@ struct rate_limit;
 struct session_guard;
 struct settings;
 struct share_board;
+struct variant_cache;
 struct work_pool;
 
 // Made at start, read-only afterwards; each member is safe for any thread.
@@ -45,6 +46,7 @@ struct api {
 	struct share_board *shares;     // readers of share links, gathered
 	struct bus *bus;                // events of all processes
 	struct event_hub *events;       // clients that follow theirs
+	struct variant_cache *variants; // texts of variants, kept
 	struct http_server *server;
 };
 

@@ -3,29 +3,47 @@
 
 #include <string.h>
 
+#include "db/batch.h"
 #include "metadata-api/item_columns.h"
 
-// $1 owner, $2 and $3 behind which row, $4 limit, $5 visibility, $6 tag.
-#define ALL_ITEMS(column, compare, direction)                                                 \
-	"SELECT " ITEM_COLUMNS "FROM items i WHERE i.owner_id = $1 AND i.deleted_at IS NULL " \
-	"AND ($5::text IS NULL OR i.visibility = $5) AND (i." column ", i.id) " compare       \
-	" ($2::timestamptz, $3::uuid) ORDER BY i." column " " direction ", i.id " direction " LIMIT $4::bigint"
+// $1 owner, $2 and $3 behind which row, $4 limit, $5 visibility, $6 tag. The page is found first, then each of its
+// items' cover: one row an item.
+#define WITH_COVERS(page, time, id, direction)         \
+	"SELECT " ITEM_AND_COVER_COLUMNS "FROM (" page \
+	" LIMIT $4::bigint) i " ITEM_COVER("$1") "ORDER BY " time " " direction ", " id " " direction
+
+#define ALL_ITEMS(column, compare, direction)                                                                       \
+	WITH_COVERS("SELECT i.* FROM items i WHERE i.owner_id = $1 AND i.deleted_at IS NULL AND ($5::text IS NULL " \
+	            "OR i.visibility = $5) AND (i." column ", i.id) " compare " ($2::timestamptz, $3::uuid) "       \
+	            "ORDER BY i." column " " direction ", i.id " direction,                                         \
+	            "i." column, "i.id", direction)
 
 // shared and public, which are few.
-#define RARE_ITEMS(column, compare, direction)                                                  \
-	"SELECT " ITEM_COLUMNS "FROM items i WHERE i.owner_id = $1 AND i.deleted_at IS NULL "   \
-	"AND i.visibility <> 'private' AND i.visibility = $5 AND (i." column ", i.id) " compare \
-	" ($2::timestamptz, $3::uuid) ORDER BY i." column " " direction ", i.id " direction " LIMIT $4::bigint"
+#define RARE_ITEMS(column, compare, direction)                                                                    \
+	WITH_COVERS("SELECT i.* FROM items i WHERE i.owner_id = $1 AND i.deleted_at IS NULL AND i.visibility <> " \
+	            "'private' AND i.visibility = $5 AND (i." column ", i.id) " compare                           \
+	            " ($2::timestamptz, $3::uuid) ORDER BY i." column " " direction ", i.id " direction,          \
+	            "i." column, "i.id", direction)
 
-#define TAGGED_ITEMS(column, compare, direction)                                                                     \
-	"SELECT " ITEM_COLUMNS "FROM item_tags g JOIN items i ON i.id = g.item_id WHERE g.owner_id = $1 "            \
-	"AND g.tag = $6 AND i.owner_id = $1 AND i.deleted_at IS NULL AND ($5::text IS NULL OR i.visibility = "       \
-	"$5) AND (g." column ", g.item_id) " compare " ($2::timestamptz, $3::uuid) ORDER BY g." column " " direction \
-	", g.item_id " direction " LIMIT $4::bigint"
+// Tags carry their item's times; their index gives the order.
+#define TAGGED_ITEMS(column, compare, direction)                                                                  \
+	WITH_COVERS("SELECT i.*, g." column " AS tag_at, g.item_id AS tag_item FROM item_tags g JOIN items i ON " \
+	            "i.id = g.item_id WHERE g.owner_id = $1 AND g.tag = $6 AND i.owner_id = $1 AND i.deleted_at " \
+	            "IS NULL AND ($5::text IS NULL OR i.visibility = $5) AND (g." column ", g.item_id) " compare  \
+	            " ($2::timestamptz, $3::uuid) ORDER BY g." column " " direction ", g.item_id " direction,     \
+	            "i.tag_at", "i.tag_item", direction)
 
-#define STATEMENT(title, text, parameters)                                                                \
-	{                                                                                                 \
-		.name = "item_list_" title, .sql = text, .parameter_count = parameters, .read_only = true \
+#define BATCH(column, direction)                                                                                         \
+	&(const struct db_batch)                                                                                         \
+	{                                                                                                                \
+		.types = { DB_BATCH_UUID, DB_BATCH_TIME, DB_BATCH_UUID, DB_BATCH_BIGINT, DB_BATCH_TEXT, DB_BATCH_TEXT }, \
+		.order = "r.item_" column " " direction ", r.item_key " direction                                        \
+	}
+
+#define STATEMENT(title, items, column, compare, direction, parameters)                                              \
+	{                                                                                                            \
+		.name = "item_list_" title, .sql = items(column, compare, direction), .parameter_count = parameters, \
+		.read_only = true, .batch = BATCH(column, direction)                                                 \
 	}
 
 enum filter { FILTER_NONE, FILTER_RARE, FILTER_TAG };
@@ -33,18 +51,18 @@ enum filter { FILTER_NONE, FILTER_RARE, FILTER_TAG };
 
 // In the order of enum filter, within each order of rows, within each enum item_sort.
 const struct db_statement ITEM_PAGE_STATEMENTS[] = {
-	STATEMENT("created_newest", ALL_ITEMS("created_at", "<", "DESC"), 5),
-	STATEMENT("created_newest_rare", RARE_ITEMS("created_at", "<", "DESC"), 5),
-	STATEMENT("created_newest_tag", TAGGED_ITEMS("created_at", "<", "DESC"), 6),
-	STATEMENT("created_oldest", ALL_ITEMS("created_at", ">", "ASC"), 5),
-	STATEMENT("created_oldest_rare", RARE_ITEMS("created_at", ">", "ASC"), 5),
-	STATEMENT("created_oldest_tag", TAGGED_ITEMS("created_at", ">", "ASC"), 6),
-	STATEMENT("updated_newest", ALL_ITEMS("updated_at", "<", "DESC"), 5),
-	STATEMENT("updated_newest_rare", RARE_ITEMS("updated_at", "<", "DESC"), 5),
-	STATEMENT("updated_newest_tag", TAGGED_ITEMS("updated_at", "<", "DESC"), 6),
-	STATEMENT("updated_oldest", ALL_ITEMS("updated_at", ">", "ASC"), 5),
-	STATEMENT("updated_oldest_rare", RARE_ITEMS("updated_at", ">", "ASC"), 5),
-	STATEMENT("updated_oldest_tag", TAGGED_ITEMS("updated_at", ">", "ASC"), 6),
+	STATEMENT("created_newest", ALL_ITEMS, "created_at", "<", "DESC", 5),
+	STATEMENT("created_newest_rare", RARE_ITEMS, "created_at", "<", "DESC", 5),
+	STATEMENT("created_newest_tag", TAGGED_ITEMS, "created_at", "<", "DESC", 6),
+	STATEMENT("created_oldest", ALL_ITEMS, "created_at", ">", "ASC", 5),
+	STATEMENT("created_oldest_rare", RARE_ITEMS, "created_at", ">", "ASC", 5),
+	STATEMENT("created_oldest_tag", TAGGED_ITEMS, "created_at", ">", "ASC", 6),
+	STATEMENT("updated_newest", ALL_ITEMS, "updated_at", "<", "DESC", 5),
+	STATEMENT("updated_newest_rare", RARE_ITEMS, "updated_at", "<", "DESC", 5),
+	STATEMENT("updated_newest_tag", TAGGED_ITEMS, "updated_at", "<", "DESC", 6),
+	STATEMENT("updated_oldest", ALL_ITEMS, "updated_at", ">", "ASC", 5),
+	STATEMENT("updated_oldest_rare", RARE_ITEMS, "updated_at", ">", "ASC", 5),
+	STATEMENT("updated_oldest_tag", TAGGED_ITEMS, "updated_at", ">", "ASC", 6),
 };
 const size_t ITEM_PAGE_STATEMENT_COUNT = sizeof ITEM_PAGE_STATEMENTS / sizeof ITEM_PAGE_STATEMENTS[0];
 

@@ -9,22 +9,6 @@
 #include "db/array.h"
 #include "db/pool.h"
 #include "metadata-api/api.h"
-#include "metadata-api/item_columns.h"
-
-const struct db_statement items_of_ids_statement = {
-	.name = "items_of_ids",
-	.sql = "SELECT " ITEM_COLUMNS
-	       "FROM items i WHERE i.owner_id = $1 AND i.id = ANY ($2::uuid[]) AND i.deleted_at IS NULL",
-	.parameter_count = 2,
-	.read_only = true,
-};
-
-const struct db_statement item_find_statement = {
-	.name = "item_find",
-	.sql = "SELECT " ITEM_COLUMNS "FROM items i WHERE i.owner_id = $1 AND i.id = $2 AND i.deleted_at IS NULL",
-	.parameter_count = 2,
-	.read_only = true,
-};
 
 static const struct db_statement ITEM_INSERT = {
 	.name = "item_insert",
@@ -74,22 +58,6 @@ static const struct db_statement ITEM_DELETE = {
 	       "RETURNING version",
 	.parameter_count = 1,
 };
-
-void item_read(const struct db_result *result, size_t row, struct item_row *ret_item)
-{
-	*ret_item = (struct item_row){
-		.id = db_result_uuid(result, row, 0),
-		.title = db_result_text(result, row, 1),
-		.body = db_result_text(result, row, 2),
-		.visibility = db_result_text(result, row, 3),
-		.has_cover = !db_result_is_null(result, row, 4),
-		.cover_media_id = db_result_uuid(result, row, 4),
-		.version = db_result_int64(result, row, 5),
-		.created_at = db_result_time_us(result, row, 6),
-		.updated_at = db_result_time_us(result, row, 7),
-		.tags = db_result_text(result, row, 8),
-	};
-}
 
 // What the body of each transaction needs.
 struct item_work {

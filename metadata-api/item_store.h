@@ -33,6 +33,10 @@ extern const struct db_statement item_find_statement;
 
 // The living ones among several. $1 owner, $2 ids (db_array_of_uuids).
 extern const struct db_statement items_of_ids_statement;
+// The same item with all its media, at most ITEM_MEDIA_MAX, in their order, as media columns (catalog/media_columns.h)
+// behind the item's: a row each, of which only the first has the item's own columns.
+#define ITEM_MEDIA_MAX 1000
+extern const struct db_statement item_with_media_statement;
 
 // Decode row `row` of them, or of a listing (item_list_store.h). Texts live as long as the result.
 void item_read(const struct db_result *result, size_t row, struct item_row *ret_item);

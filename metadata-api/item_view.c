@@ -6,17 +6,14 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/json_write.h"
-#include "catalog/media.h"
-#include "db/array.h"
 #include "db/pipeline.h"
 #include "http/body.h"
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
+#include "metadata-api/item_columns.h"
 #include "metadata-api/media_view.h"
 #include "metadata-api/reply.h"
-
-#define ITEM_MEDIA_MAX 1000
 
 static void write_uuid(struct json_write *json, const char *name, const struct uuid *id)
 {
@@ -41,17 +38,14 @@ void item_view_write_fields(struct json_write *json, const struct item_row *item
 	json_write_time(json, "updated_at", item->updated_at);
 }
 
-void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item)
+void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item, size_t first,
+                     size_t end)
 {
 	json_write_object_begin(json, NULL);
 	item_view_write_fields(json, item);
 	json_write_array_begin(json, "media");
-	for (size_t row = 0; view != NULL && row < db_result_rows(view->media); row++) {
-		struct media_row media;
-		catalog_media_read(view->media, row, &media);
-		if (media.has_item && uuid_equal(&media.item_id, &item->id))
-			media_view_write(view, json, NULL, row);
-	}
+	for (size_t row = first; row < end; row++)
+		media_view_write(view, json, NULL, row);
 	json_write_array_end(json);
 	json_write_object_end(json);
 }
@@ -59,29 +53,23 @@ void item_view_write(const struct media_view *view, struct json_write *json, con
 // One item on its way to an answer; lives in the request's arena.
 struct item_reading {
 	struct http_request *request;
-	struct db_result *item;
 	unsigned status;
 };
 
 static void answer(struct media_view *view)
 {
-	struct item_reading *reading = view->context;
-	struct http_request *request = view->request;
-	struct db_result *result = reading->item;
-	unsigned status = reading->status;
+	const struct item_reading *reading = view->context;
 	struct item_row item;
 	struct buffer out;
 	struct json_write json;
-	item_read(result, 0, &item);
+	item_read(view->media, 0, &item);
 	buffer_init(&out, LIMIT_RESPONSE_BYTES);
 	json_write_init(&json, &out);
-	item_view_write(view, &json, &item);
-	int64_t version = item.version;
-	if (status == 200)
-		reply_json(request, version, &out);
+	item_view_write(view, &json, &item, 0, db_result_rows(view->media));
+	if (reading->status == 200)
+		reply_json(view->request, item.version, &out);
 	else
-		http_respond_json(request, status, &out);
-	db_result_free(result);
+		http_respond_json(view->request, reading->status, &out);
 }
 
 static void on_item(void *context, struct db_result *result, const struct db_failure *failure)
@@ -96,17 +84,7 @@ static void on_item(void *context, struct db_result *result, const struct db_fai
 		db_result_free(result);
 		return;
 	}
-	struct item_row item;
-	struct buffer ids;
-	struct db_value values[3];
-	item_read(result, 0, &item);
-	reading->item = result;
-	buffer_init(&ids, 256);
-	db_array_of_uuids(&ids, &item.id, 1);
-	catalog_media_of_items_values(&http_request_principal(reading->request)->user_id, buffer_text(&ids),
-	                              ITEM_MEDIA_MAX, values);
-	media_view_continue(reading->request, &catalog_media_of_items_statement, values, answer, reading);
-	buffer_done(&ids);
+	media_view_take(reading->request, result, ITEM_COLUMN_COUNT, answer, reading);
 }
 
 void item_view_answer(struct http_request *request, const struct uuid *id, unsigned status)
@@ -120,7 +98,7 @@ void item_view_answer(struct http_request *request, const struct uuid *id, unsig
 	*reading = (struct item_reading){ .request = request, .status = status };
 	const struct db_value values[] = { db_uuid(&http_request_principal(request)->user_id), db_uuid(id) };
 	http_request_defer(request);
-	enum rc rc = db_pipeline_submit(api_of(request)->pipeline, &item_find_statement, values, 2,
+	enum rc rc = db_pipeline_submit(api_of(request)->pipeline, &item_with_media_statement, values, 2,
 	                                http_request_deadline(request), on_item, reading, &err);
 	if (rc != RC_OK)
 		http_respond_rc(request, &err);

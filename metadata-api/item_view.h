@@ -11,8 +11,9 @@ struct media_view;
 // If-None-Match. Suspends the request; call as the last act of a handler.
 void item_view_answer(struct http_request *request, const struct uuid *id, unsigned status);
 
-// Write an item's object with those rows of view that belong to it. view may be NULL (no media).
-void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item);
+// Write an item's object with the media in rows [first, end) of view.
+void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item, size_t first,
+                     size_t end);
 
 // Write the members of an item's object, without its braces and without media.
 void item_view_write_fields(struct json_write *json, const struct item_row *item);

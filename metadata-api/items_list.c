@@ -6,6 +6,7 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
+#include "metadata-api/item_columns.h"
 #include "metadata-api/item_list_store.h"
 #include "metadata-api/item_page.h"
 #include "metadata-api/reply.h"
@@ -20,16 +21,12 @@ struct listing {
 
 static int64_t created_at_of(const struct db_result *result, size_t row)
 {
-	struct item_row item;
-	item_read(result, row, &item);
-	return item.created_at;
+	return db_result_time_us(result, row, ITEM_COLUMN_CREATED_AT);
 }
 
 static int64_t updated_at_of(const struct db_result *result, size_t row)
 {
-	struct item_row item;
-	item_read(result, row, &item);
-	return item.updated_at;
+	return db_result_time_us(result, row, ITEM_COLUMN_UPDATED_AT);
 }
 
 static void on_items(void *context, struct db_result *result, const struct db_failure *failure)

@@ -28,6 +28,7 @@
 #include "metadata-api/password.h"
 #include "metadata-api/routes.h"
 #include "metadata-api/share_board.h"
+#include "metadata-api/variant_cache.h"
 
 // Logins that may wait for a hashing thread: at some tens of milliseconds each, longer queues only make time-outs.
 #define HASH_QUEUE 64
@@ -113,6 +114,7 @@ static enum rc open_database(struct api *api, struct err *err)
 	struct db_options options;
 	db_options_init(&options, settings, settings->api_database_user, settings->api_database_password,
 	                "safelight-api", api->metrics);
+	options.one_plan = true; // pages that begin anywhere, filters that are absent: each statement has its index
 	enum rc rc = db_pool_new(&options, (unsigned)settings->database_connections, &api->pool, err);
 	if (rc == RC_OK)
 		rc = db_pipeline_new(&options, (unsigned)settings->database_pipelines, PIPELINE_QUEUE, &api->pipeline,
@@ -178,6 +180,7 @@ static void stop(void *state, int64_t drain_ms)
 	session_guard_free(api->guard);
 	db_pipeline_free(api->pipeline, 1000);
 	share_board_free(api->shares);
+	variant_cache_free(api->variants);
 	db_pool_free(api->pool);
 	access_token_keys_free(api->tokens);
 	delivery_keys_wipe(&api->delivery);
@@ -214,6 +217,10 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 		rc = external_keys_new(settings, &api->external, err);
 	if (rc == RC_OK)
 		rc = share_board_new(api, &api->shares, err);
+	if (rc == RC_OK) {
+		api->variants = variant_cache_new((size_t)settings->api_variants_bytes, api->metrics);
+		rc = api->variants == NULL ? RC_NO_MEMORY : RC_OK;
+	}
 	if (rc == RC_OK)
 		rc = open_bus(api, err);
 	if (rc == RC_OK)

@@ -1,5 +1,5 @@
-// Media with their variants' signed URLs: loaded by two statements of the pipeline, one after the other, while the
-// request is suspended, then written as JSON.
+// Media with their variants' signed URLs, as JSON: a statement of the pipeline gives the media while the request is
+// suspended; a second one the variants of those whose text is not kept already (variant_cache.h).
 #pragma once
 
 #include <stdbool.h>
@@ -24,13 +24,17 @@ struct media_audience {
 	int64_t latest_expiry; // seconds since the epoch beyond which no URL lives; 0: none
 };
 
-// What a reading gives: media rows (catalog_media_read) and all their published variants, ordered by media id.
+struct media_text;
+
+// What a reading gives: rows with a media each, and the published variants of those that have no text yet.
 struct media_view {
 	struct http_request *request; // NULL when there is no single one; then done is not used
 	const struct api *api;
 	struct media_audience audience;
 	struct db_result *media;
-	struct db_result *variants; // NULL when there is no media
+	size_t media_at;            // the column at which a media's columns begin; a NULL id there: the row has none
+	struct db_result *variants; // NULL when none were wanted
+	struct media_text *texts;   // of each row; NULL: none are kept
 	void (*done)(struct media_view *view);
 	void *context; // of the caller, in the request's arena
 };
@@ -45,7 +49,11 @@ void media_view_load(struct http_request *request, const struct db_statement *st
 void media_view_continue(struct http_request *request, const struct db_statement *statement,
                          const struct db_value *values, void (*done)(struct media_view *view), void *context);
 
-// Write row `row` of view->media as one JSON object with variants and srcset.
+// The same for rows that are there already, whose media columns begin at column media_at: takes the result.
+void media_view_take(struct http_request *request, struct db_result *taken, size_t media_at,
+                     void (*done)(struct media_view *view), void *context);
+
+// Write row `row` of view->media as one JSON object with variants and srcset; nothing when the row has no media.
 void media_view_write(const struct media_view *view, struct json_write *json, const char *name, size_t row);
 
 // Answer with the caller's media `id`, or 404. Suspends the request; call as the last act of a handler.

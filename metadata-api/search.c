@@ -17,15 +17,15 @@
 #include "metadata-api/routes.h"
 
 #define QUESTION_BYTES 256
-// Behind the columns of the item.
-#define RANK_COLUMN 9
+// Behind the columns of the item and its cover.
+#define RANK_COLUMN (ITEM_COLUMN_COUNT + MEDIA_COLUMN_COUNT)
 
 // $1 owner, $2 question, $3 tag, $4 kind, $5 and $6 behind which rank and item, $7 limit.
 static const struct db_statement SEARCH = {
 	.name = "search",
-	.sql = "SELECT " ITEM_COLUMNS ", s.rank FROM search_items($1, $2, $3, $4, $5, $6, $7) s "
-	       "JOIN items i ON i.id = s.item_id AND i.owner_id = $1 AND i.deleted_at IS NULL "
-	       "ORDER BY s.rank DESC, s.item_id DESC",
+	.sql = "SELECT " ITEM_AND_COVER_COLUMNS ", s.rank FROM search_items($1, $2, $3, $4, $5, $6, $7) s "
+	       "JOIN items i ON i.id = s.item_id AND i.owner_id = $1 AND i.deleted_at IS NULL " ITEM_COVER(
+	               "$1") "ORDER BY s.rank DESC, s.item_id DESC",
 	.parameter_count = 7,
 	.read_only = true,
 };

@@ -9,6 +9,7 @@
 #include "catalog/read.h"
 #include "catalog/run.h"
 #include "db/array.h"
+#include "db/batch.h"
 
 enum media_column {
 	COLUMN_ID,
@@ -47,7 +48,13 @@ enum media_column {
 	COLUMN_UPLOADED_AT,
 	COLUMN_PREVIEW_AT,
 	COLUMN_READY_AT,
+	COLUMN_COUNT,
 };
+static_assert(COLUMN_COUNT == MEDIA_COLUMN_COUNT, "each column is selected");
+
+static const struct db_batch find_batch = { .types = { DB_BATCH_UUID, DB_BATCH_UUID } };
+static const struct db_batch variants_batch = { .types = { DB_BATCH_TEXT },
+	                                        .order = "r.media_id, r.width, r.name, r.format" };
 
 const struct db_statement catalog_media_find_statement = {
 	.name = "media_find",
@@ -55,6 +62,7 @@ const struct db_statement catalog_media_find_statement = {
 	        "m.exif") "FROM media m WHERE m.owner_id = $1 AND m.id = $2 AND m.deleted_at IS NULL",
 	.parameter_count = 2,
 	.read_only = true,
+	.batch = &find_batch,
 };
 
 #define EXIF_WITH_POSITION                                                                                        \
@@ -95,11 +103,12 @@ static const struct db_statement find_by_sha256_statement = {
 const struct db_statement catalog_variants_statement = {
 	.name = "variants",
 	.sql = "SELECT v.media_id, v.generation, v.name, v.format, v.state, v.reason_code, v.width, v.height, v.bytes, "
-	       "v.object_key, v.sha256 FROM variants v JOIN media m ON m.id = v.media_id "
+	       "v.object_key, v.sha256, m.version FROM variants v JOIN media m ON m.id = v.media_id "
 	       "WHERE v.media_id = ANY ($1::uuid[]) AND v.generation = m.published_generation "
 	       "ORDER BY v.media_id, v.width, v.name, v.format",
 	.parameter_count = 1,
 	.read_only = true,
+	.batch = &variants_batch,
 };
 
 void catalog_media_find_values(const struct uuid *owner_id, const struct uuid *media_id, struct db_value ret_values[2])
@@ -116,59 +125,99 @@ void catalog_media_of_items_values(const struct uuid *owner_id, const char *item
 	ret_values[2] = db_int64(limit);
 }
 
-static void read_facts(const struct db_result *result, size_t row, struct media_row *media)
+static void read_facts(const struct db_result *result, size_t row, size_t at, struct media_row *media)
 {
-	media->width = read_number(result, row, COLUMN_WIDTH);
-	media->height = read_number(result, row, COLUMN_HEIGHT);
-	media->orientation = read_number(result, row, COLUMN_ORIENTATION);
-	media->frames = read_number(result, row, COLUMN_FRAMES);
-	media->pages = read_number(result, row, COLUMN_PAGES);
-	media->thumbhash = db_result_bytes(result, row, COLUMN_THUMBHASH, &media->thumbhash_length);
-	media->blurhash = db_result_text(result, row, COLUMN_BLURHASH);
-	media->dominant_rgb = db_result_is_null(result, row, COLUMN_DOMINANT_COLOR)
+	media->width = read_number(result, row, at + COLUMN_WIDTH);
+	media->height = read_number(result, row, at + COLUMN_HEIGHT);
+	media->orientation = read_number(result, row, at + COLUMN_ORIENTATION);
+	media->frames = read_number(result, row, at + COLUMN_FRAMES);
+	media->pages = read_number(result, row, at + COLUMN_PAGES);
+	media->thumbhash = db_result_bytes(result, row, at + COLUMN_THUMBHASH, &media->thumbhash_length);
+	media->blurhash = db_result_text(result, row, at + COLUMN_BLURHASH);
+	media->dominant_rgb = db_result_is_null(result, row, at + COLUMN_DOMINANT_COLOR)
 	                              ? -1
-	                              : (int32_t)db_result_int64(result, row, COLUMN_DOMINANT_COLOR);
-	media->exif = db_result_text(result, row, COLUMN_EXIF);
-	media->captured_at = db_result_time_us(result, row, COLUMN_CAPTURED_AT);
+	                              : (int32_t)db_result_int64(result, row, at + COLUMN_DOMINANT_COLOR);
+	media->exif = db_result_text(result, row, at + COLUMN_EXIF);
+	media->captured_at = db_result_time_us(result, row, at + COLUMN_CAPTURED_AT);
 }
 
-static void read_times(const struct db_result *result, size_t row, struct media_row *media)
+static void read_times(const struct db_result *result, size_t row, size_t at, struct media_row *media)
 {
-	media->created_at = db_result_time_us(result, row, COLUMN_CREATED_AT);
-	media->updated_at = db_result_time_us(result, row, COLUMN_UPDATED_AT);
-	media->uploaded_at = db_result_time_us(result, row, COLUMN_UPLOADED_AT);
-	media->preview_at = db_result_time_us(result, row, COLUMN_PREVIEW_AT);
-	media->ready_at = db_result_time_us(result, row, COLUMN_READY_AT);
+	media->created_at = db_result_time_us(result, row, at + COLUMN_CREATED_AT);
+	media->updated_at = db_result_time_us(result, row, at + COLUMN_UPDATED_AT);
+	media->uploaded_at = db_result_time_us(result, row, at + COLUMN_UPLOADED_AT);
+	media->preview_at = db_result_time_us(result, row, at + COLUMN_PREVIEW_AT);
+	media->ready_at = db_result_time_us(result, row, at + COLUMN_READY_AT);
+}
+
+void catalog_media_read_at(const struct db_result *result, size_t row, size_t at, struct media_row *ret_media)
+{
+	*ret_media = (struct media_row){
+		.id = db_result_uuid(result, row, at + COLUMN_ID),
+		.owner_id = db_result_uuid(result, row, at + COLUMN_OWNER_ID),
+		.has_item = !db_result_is_null(result, row, at + COLUMN_ITEM_ID),
+		.item_id = db_result_uuid(result, row, at + COLUMN_ITEM_ID),
+		.position = (int32_t)db_result_int64(result, row, at + COLUMN_POSITION),
+		.state = read_state(result, row, at + COLUMN_STATE),
+		.reason = read_reason(result, row, at + COLUMN_REASON_CODE),
+		.reason_detail = db_result_text(result, row, at + COLUMN_REASON_DETAIL),
+		.filename = db_result_text(result, row, at + COLUMN_FILENAME),
+		.declared_type = db_result_text(result, row, at + COLUMN_DECLARED_TYPE),
+		.content_type = db_result_text(result, row, at + COLUMN_CONTENT_TYPE),
+		.kind = read_kind(result, row, at + COLUMN_KIND),
+		.size = db_result_int64(result, row, at + COLUMN_SIZE),
+		.declared_sha256 = read_sha256(result, row, at + COLUMN_DECLARED_SHA256),
+		.sha256 = read_sha256(result, row, at + COLUMN_SHA256),
+		.original_key = db_result_text(result, row, at + COLUMN_ORIGINAL_KEY),
+		.original_etag = db_result_text(result, row, at + COLUMN_ORIGINAL_ETAG),
+		.generation = read_number(result, row, at + COLUMN_GENERATION),
+		.published_generation = read_number(result, row, at + COLUMN_PUBLISHED_GENERATION),
+		.alt = db_result_text(result, row, at + COLUMN_ALT),
+		.visibility = db_result_text(result, row, at + COLUMN_VISIBILITY),
+		.version = db_result_int64(result, row, at + COLUMN_VERSION),
+	};
+	read_facts(result, row, at, ret_media);
+	read_times(result, row, at, ret_media);
 }
 
 void catalog_media_read(const struct db_result *result, size_t row, struct media_row *ret_media)
 {
-	*ret_media = (struct media_row){
-		.id = db_result_uuid(result, row, COLUMN_ID),
-		.owner_id = db_result_uuid(result, row, COLUMN_OWNER_ID),
-		.has_item = !db_result_is_null(result, row, COLUMN_ITEM_ID),
-		.item_id = db_result_uuid(result, row, COLUMN_ITEM_ID),
-		.position = (int32_t)db_result_int64(result, row, COLUMN_POSITION),
-		.state = read_state(result, row, COLUMN_STATE),
-		.reason = read_reason(result, row, COLUMN_REASON_CODE),
-		.reason_detail = db_result_text(result, row, COLUMN_REASON_DETAIL),
-		.filename = db_result_text(result, row, COLUMN_FILENAME),
-		.declared_type = db_result_text(result, row, COLUMN_DECLARED_TYPE),
-		.content_type = db_result_text(result, row, COLUMN_CONTENT_TYPE),
-		.kind = read_kind(result, row, COLUMN_KIND),
-		.size = db_result_int64(result, row, COLUMN_SIZE),
-		.declared_sha256 = read_sha256(result, row, COLUMN_DECLARED_SHA256),
-		.sha256 = read_sha256(result, row, COLUMN_SHA256),
-		.original_key = db_result_text(result, row, COLUMN_ORIGINAL_KEY),
-		.original_etag = db_result_text(result, row, COLUMN_ORIGINAL_ETAG),
-		.generation = read_number(result, row, COLUMN_GENERATION),
-		.published_generation = read_number(result, row, COLUMN_PUBLISHED_GENERATION),
-		.alt = db_result_text(result, row, COLUMN_ALT),
-		.visibility = db_result_text(result, row, COLUMN_VISIBILITY),
-		.version = db_result_int64(result, row, COLUMN_VERSION),
-	};
-	read_facts(result, row, ret_media);
-	read_times(result, row, ret_media);
+	catalog_media_read_at(result, row, 0, ret_media);
+}
+
+bool catalog_media_read_key(const struct db_result *result, size_t row, size_t at, struct uuid *ret_id,
+                            int64_t *ret_version)
+{
+	if (db_result_is_null(result, row, at + COLUMN_ID))
+		return false;
+	*ret_id = db_result_uuid(result, row, at + COLUMN_ID);
+	*ret_version = db_result_int64(result, row, at + COLUMN_VERSION);
+	return true;
+}
+
+// The first row whose media is not before media_id (after: behind it); rows are in the order of the ids' bytes.
+static size_t find_variant_row(const struct db_result *result, const struct uuid *media_id, bool after)
+{
+	size_t low = 0, high = db_result_rows(result);
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct uuid id = db_result_uuid(result, middle, 0);
+		int order = memcmp(id.bytes, media_id->bytes, sizeof(id.bytes));
+
+		if (order < 0 || (after && order == 0))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void catalog_variants_find(const struct db_result *result, const struct uuid *media_id, size_t *ret_first,
+                           size_t *ret_end)
+{
+	*ret_first = find_variant_row(result, media_id, false);
+	*ret_end = find_variant_row(result, media_id, true);
 }
 
 static enum variant_state read_variant_state(const struct db_result *result, size_t row, size_t column)
@@ -192,6 +241,7 @@ void catalog_variant_read(const struct db_result *result, size_t row, struct var
 		.bytes = db_result_int64(result, row, 8),
 		.object_key = db_result_text(result, row, 9),
 		.sha256 = read_sha256(result, row, 10),
+		.media_version = db_result_int64(result, row, 11),
 	};
 }
 

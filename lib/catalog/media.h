@@ -70,6 +70,7 @@ struct variant_row {
 	int64_t bytes;
 	const char *object_key; // NULL unless ready
 	const uint8_t *sha256;  // 32 bytes, NULL unless ready
+	int64_t media_version;  // of its media, as it was read with the variant
 };
 
 // Which page of an owner's media: newest first, or with has_item that item's media in their order.
@@ -140,6 +141,14 @@ extern const struct db_statement catalog_variants_statement;
 // Decode row `row` of a find, list, of-items or of-ids result / of a variants result. The rows must come from those
 // statements.
 void catalog_media_read(const struct db_result *result, size_t row, struct media_row *ret_media);
+// The same where MEDIA_COLUMNS (media_columns.h) begin at column `at` of another statement's rows.
+void catalog_media_read_at(const struct db_result *result, size_t row, size_t at, struct media_row *ret_media);
+// Only what names the row's content: its id and version. False when there is no media in it (an outer join's NULLs).
+bool catalog_media_read_key(const struct db_result *result, size_t row, size_t at, struct uuid *ret_id,
+                            int64_t *ret_version);
+// Which rows of a variants result are this media's: [*ret_first, *ret_end).
+void catalog_variants_find(const struct db_result *result, const struct uuid *media_id, size_t *ret_first,
+                           size_t *ret_end);
 void catalog_variant_read(const struct db_result *result, size_t row, struct variant_row *ret_variant);
 
 // The same for threads that may wait. RC_NOT_FOUND when the owner has no such media (or deleted it). The caller frees

@@ -1,8 +1,9 @@
-// The columns of a media row that statements select. Private to lib/catalog.
+// The columns of a media row `m` that statements select, to be decoded by catalog_media_read_at.
 #pragma once
 
 // In the order of enum media_column (media.c). EXIF is large and only wanted of one media at a time, so its place takes
 // an argument.
+#define MEDIA_COLUMN_COUNT 36
 #define MEDIA_COLUMNS(exif)                                                                                   \
 	"m.id, m.owner_id, m.item_id, m.position, m.state, m.reason_code, m.reason_detail, m.filename, "      \
 	"m.declared_type, m.content_type, m.kind, m.size, m.declared_sha256, m.sha256, m.original_key, "      \

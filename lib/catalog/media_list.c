@@ -6,6 +6,7 @@
 #include "catalog/media_columns.h"
 #include "catalog/run.h"
 #include "db/array.h"
+#include "db/batch.h"
 
 // What all share: $1 owner, $2 and $3 behind which row, $4 limit, $5 a set of states, $6 kind. A page without a
 // beginning starts at infinity, so that one plan serves all pages.
@@ -14,14 +15,26 @@
 #define NEWEST_FIRST                                              \
 	"AND (m.created_at, m.id) < ($2::timestamptz, $3::uuid) " \
 	"ORDER BY m.created_at DESC, m.id DESC LIMIT $4::bigint"
-#define STATES "AND ($5::text[] IS NULL OR m.state = ANY ($5)) "
+#define STATES "AND ($5::text[] IS NULL OR m.state = ANY ($5::text[])) "
 #define KIND "AND ($6::text IS NULL OR m.kind = $6) "
+
+static const struct db_batch list_batch = {
+	.types = { DB_BATCH_UUID, DB_BATCH_TIME, DB_BATCH_UUID, DB_BATCH_BIGINT, DB_BATCH_TEXT, DB_BATCH_TEXT,
+	           DB_BATCH_TEXT },
+	.order = "r.created_at DESC, r.id DESC",
+};
+static const struct db_batch list_of_item_batch = {
+	.types = { DB_BATCH_UUID, DB_BATCH_BIGINT, DB_BATCH_UUID, DB_BATCH_BIGINT, DB_BATCH_TEXT, DB_BATCH_TEXT,
+	           DB_BATCH_UUID },
+	.order = "r.position, r.id",
+};
 
 static const struct db_statement list_statement = {
 	.name = "media_list",
 	.sql = SELECT_MEDIA STATES KIND NEWEST_FIRST,
 	.parameter_count = 6,
 	.read_only = true,
+	.batch = &list_batch,
 };
 
 // One state other than ready ($7).
@@ -30,6 +43,7 @@ static const struct db_statement list_of_state_statement = {
 	.sql = SELECT_MEDIA "AND m.state <> 'ready' AND m.state = $7 " STATES KIND NEWEST_FIRST,
 	.parameter_count = 7,
 	.read_only = true,
+	.batch = &list_batch,
 };
 
 // A kind other than photo.
@@ -38,6 +52,7 @@ static const struct db_statement list_of_kind_statement = {
 	.sql = SELECT_MEDIA "AND m.kind <> 'photo' AND m.kind = $6 " STATES NEWEST_FIRST,
 	.parameter_count = 6,
 	.read_only = true,
+	.batch = &list_batch,
 };
 
 // Of one item ($7), in its order.
@@ -47,6 +62,7 @@ static const struct db_statement list_of_item_statement = {
 	                    "ORDER BY m.position, m.id LIMIT $4::bigint",
 	.parameter_count = 7,
 	.read_only = true,
+	.batch = &list_of_item_batch,
 };
 
 const struct db_statement catalog_media_of_ids_statement = {

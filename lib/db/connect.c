@@ -57,8 +57,11 @@ enum rc db_endpoint_init(struct db_endpoint *endpoint, const struct db_options *
 	(void)snprintf(endpoint->session_sql, sizeof(endpoint->session_sql),
 	               "SELECT set_config('statement_timeout', '%" PRId64 "', false), "
 	               "set_config('lock_timeout', '%" PRId64 "', false), "
-	               "set_config('idle_in_transaction_session_timeout', '%" PRId64 "', false)",
-	               options->statement_ms, options->lock_ms, options->idle_transaction_ms);
+	               "set_config('idle_in_transaction_session_timeout', '%" PRId64 "', false), "
+	               // Our statements are short: compiling one costs more than running it.
+	               "set_config('jit', 'off', false), set_config('plan_cache_mode', '%s', false)",
+	               options->statement_ms, options->lock_ms, options->idle_transaction_ms,
+	               options->one_plan ? "force_generic_plan" : "auto");
 	endpoint->name = copy_text(options->name);
 	endpoint->user = copy_text(options->user);
 	endpoint->password = copy_text(options->password);

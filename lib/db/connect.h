@@ -25,7 +25,7 @@ struct db_endpoint {
 	char *user;
 	char *password;
 	char *application_name;
-	char session_sql[256]; // one SELECT that sets the session's time limits
+	char session_sql[512]; // one SELECT that sets the session up
 	bool accept_standby;
 	int64_t connect_ms;
 	int64_t statement_ms;

@@ -19,11 +19,12 @@ struct db_options {
 	const char *password;         // NULL or "": none (peer, .pgpass)
 	const char *application_name; // seen in pg_stat_activity
 	bool accept_standby;          // may end on a read-only standby (reads only)
-	int64_t connect_ms;           // one attempt to connect, all hosts together
-	int64_t statement_ms;         // statement_timeout of the session
-	int64_t lock_ms;              // lock_timeout of the session
-	int64_t idle_transaction_ms;  // idle_in_transaction_session_timeout of the session
-	struct metrics *metrics;      // NULL: none. Must outlive what is made with these options
+	bool one_plan; // each statement has one plan for all values, made once (plan_cache_mode = force_generic_plan)
+	int64_t connect_ms;          // one attempt to connect, all hosts together
+	int64_t statement_ms;        // statement_timeout of the session
+	int64_t lock_ms;             // lock_timeout of the session
+	int64_t idle_transaction_ms; // idle_in_transaction_session_timeout of the session
+	struct metrics *metrics;     // NULL: none. Must outlive what is made with these options
 };
 
 // Fill options from [database] with the given role. Texts are pointed to: settings must outlive the use of options

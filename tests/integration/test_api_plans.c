@@ -6,12 +6,14 @@
 
 #include "base/buffer.h"
 #include "catalog/media.h"
+#include "db/batch.h"
 #include "db/pool.h"
 #include "metadata-api/change_statement.h"
 #include "tests/integration/support/database.h"
 #include "tests/unit/cmocka_all.h"
 // Services are not libraries: their statements are compiled into the test.
 #include "metadata-api/item_list_store.c"
+#include "metadata-api/item_read.c"
 
 #define OWNER "'00000000-0000-7000-8000-000000000001'"
 #define ITEM "'00000000-0000-7000-9000-000000000001'"
@@ -106,6 +108,46 @@ static char *explain(const struct db_statement *statement, const char *arguments
 	return plan;
 }
 
+// The few media of one item may be sorted, to find its first; nothing else.
+static bool sorts_a_page(const char *plan)
+{
+	for (const char *at = plan; (at = strstr(at, "Sort Key: ")) != NULL; at++)
+		if (strncmp(at, "Sort Key: n.\"position\"", 22) != 0)
+			return true;
+	return false;
+}
+
+// A list of SQL literals as one of array literals with an element each.
+static void wrap_arguments(const char *arguments, struct buffer *out)
+{
+	while (*arguments != '\0') {
+		size_t length = strcspn(arguments, ",");
+		bool is_text = *arguments == '\'';
+		buffer_append_format(out, is_text ? "%s'{\"%.*s\"}'" : "%s'{%.*s}'", out->length > 0 ? ", " : "",
+		                     (int)length - 2 * is_text, arguments + is_text);
+		arguments += length + strspn(arguments + length, ", ");
+	}
+}
+
+// The plan that serves a batch: for each of its keys the index that the single statement walks.
+static void refuse_batch_scans(const struct db_statement *statement, const char *arguments, const char *index)
+{
+	struct buffer sql, wrapped;
+	buffer_init(&sql, 65536);
+	buffer_init(&wrapped, 4096);
+	db_batch_write_sql(statement, &sql);
+	wrap_arguments(arguments, &wrapped);
+	const struct db_statement many = { .name = statement->name, .sql = buffer_text(&sql) };
+	char *plan = explain(&many, buffer_text(&wrapped), "force_generic_plan");
+	// Parameters have other names in it.
+	bool is_walked = strstr(plan, index) != NULL || index[0] == '(';
+	if (strstr(plan, "Seq Scan") != NULL || !is_walked)
+		fail_msg("a batch of %s does not use %s:\n%s", statement->name, index, plan);
+	free(plan);
+	buffer_done(&sql);
+	buffer_done(&wrapped);
+}
+
 // index: what the plan for all values must walk. is_ordered: it gives the order too, so that the first page costs the
 // same however many rows follow.
 static void refuse_scans(const struct db_statement *statement, const char *arguments, const char *index,
@@ -118,10 +160,12 @@ static void refuse_scans(const struct db_statement *statement, const char *argum
 			fail_msg("%s (%s) reads a whole table:\n%s", statement->name, MODES[i], plan);
 		if (i == 0 && strstr(plan, index) == NULL)
 			fail_msg("%s does not use %s:\n%s", statement->name, index, plan);
-		if (is_ordered && strstr(plan, "Sort") != NULL)
+		if (is_ordered && sorts_a_page(plan))
 			fail_msg("%s (%s) sorts all rows for a page:\n%s", statement->name, MODES[i], plan);
 		free(plan);
 	}
+	if (statement->batch != NULL)
+		refuse_batch_scans(statement, arguments, index);
 }
 
 static void listings_of_items_walk_an_index(void **state)
@@ -190,6 +234,14 @@ static void listings_of_media_walk_an_index(void **state)
 	}
 }
 
+static void items_and_media_are_found_by_their_ids(void **state)
+{
+	(void)state;
+	refuse_scans(&item_with_media_statement, OWNER ", " ITEM, "items_pkey", true);
+	refuse_scans(&catalog_media_find_statement, OWNER ", " ITEM, "media_pkey", true);
+	refuse_scans(&catalog_variants_statement, "'{80000000-0000-7000-8000-000000000000}'", "variants_pkey", false);
+}
+
 static void the_list_of_changes_walks_an_index(void **state)
 {
 	(void)state;
@@ -231,6 +283,7 @@ int main(void)
 		cmocka_unit_test(listings_of_items_walk_an_index),
 		cmocka_unit_test(each_filter_of_items_has_its_statement),
 		cmocka_unit_test(listings_of_media_walk_an_index),
+		cmocka_unit_test(items_and_media_are_found_by_their_ids),
 		cmocka_unit_test(the_list_of_changes_walks_an_index),
 		cmocka_unit_test(likeness_is_found_by_its_indexes),
 		cmocka_unit_test(a_scan_is_noticed),

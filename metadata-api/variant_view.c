@@ -1,0 +1,181 @@
+// Writing variants: each URL is signed once and stands in both lists.
+#include "metadata-api/variant_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "base/limits.h"
+#include "catalog/media.h"
+#include "media/preset_set.h"
+#include "metadata-api/api.h"
+#include "metadata-api/media_offers.h"
+#include "metadata-api/variant_cache.h"
+
+// A stretch of the URLs' buffer; empty for a variant that is not ready.
+struct url {
+	size_t at;
+	size_t length;
+};
+
+// The variants [first, end) of one media on their way into JSON.
+struct writing {
+	const struct api *api;
+	const struct media_row *media;
+	const struct db_result *variants;
+	size_t first;
+	size_t end;
+	int64_t expiry;
+	struct url *urls;
+	struct buffer url_texts;
+};
+
+// What was made on demand stands with what can be: the answer is the same before and after somebody asked for it.
+static bool is_on_demand(const struct api *api, const struct variant_row *variant)
+{
+	return preset_find_on_demand(preset_set_find(api->presets, PRESET_NAME_DEFAULT), variant->name) != NULL;
+}
+
+static void sign_urls(struct writing *writing)
+{
+	for (size_t row = writing->first; row < writing->end; row++) {
+		struct url *url = &writing->urls[row - writing->first];
+		struct variant_row variant;
+		catalog_variant_read(writing->variants, row, &variant);
+		*url = (struct url){ .at = writing->url_texts.length };
+		if (variant.state != VARIANT_READY)
+			continue;
+		struct delivery_grant grant = { .media_id = variant.media_id,
+			                        .generation = variant.generation,
+			                        .format = variant.format,
+			                        .expiry = writing->expiry };
+		memcpy(grant.variant, variant.name, strnlen(variant.name, sizeof grant.variant - 1));
+		media_offers_append_url(&writing->url_texts, writing->api, &grant);
+		url->length = writing->url_texts.length - url->at;
+	}
+}
+
+static const char *const VARIANT_STATES[] = {
+	[VARIANT_PENDING] = "pending", [VARIANT_READY] = "ready", [VARIANT_FAILED] = "failed"
+};
+
+static void write_variants(const struct writing *writing, struct json_write *json)
+{
+	char expires_at[CLOCK_TEXT_SIZE];
+	clock_format_rfc3339(writing->expiry * 1000000, expires_at);
+	json_write_array_begin(json, "variants");
+	for (size_t row = writing->first; row < writing->end; row++) {
+		const struct url *url = &writing->urls[row - writing->first];
+		struct variant_row variant;
+		catalog_variant_read(writing->variants, row, &variant);
+		if (is_on_demand(writing->api, &variant))
+			continue;
+		json_write_object_begin(json, NULL);
+		json_write_text(json, "name", variant.name);
+		json_write_text(json, "format", media_format_info(variant.format)->name);
+		json_write_text(json, "state", VARIANT_STATES[variant.state]);
+		if (variant.state == VARIANT_FAILED)
+			json_write_text(json, "reason", media_reason_name(variant.reason));
+		json_write_int(json, "width", variant.width);
+		json_write_int(json, "height", variant.height);
+		json_write_int(json, "bytes", variant.bytes);
+		if (variant.state == VARIANT_READY) {
+			json_write_text_length(json, "url", buffer_text(&writing->url_texts) + url->at, url->length);
+			json_write_text(json, "expires_at", expires_at);
+		}
+		json_write_object_end(json);
+	}
+	json_write_array_end(json);
+}
+
+// The whole picture, within a pixel: no crop, nothing around it. Presets change, so the sizes are asked, not the names.
+static bool shows_whole(const struct variant_row *variant, const struct media_row *media)
+{
+	uint64_t across = (uint64_t)variant->width * media->height, down = (uint64_t)variant->height * media->width;
+	uint64_t off = across > down ? across - down : down - across;
+	return off <= (media->width > media->height ? media->width : media->height);
+}
+
+// srcset of one format: every picture with the original's proportions, by rising width.
+static void write_set(const struct writing *writing, enum media_format format, struct json_write *json,
+                      struct buffer *scratch)
+{
+	buffer_clear(scratch);
+	for (size_t row = writing->first; row < writing->end; row++) {
+		const struct url *url = &writing->urls[row - writing->first];
+		struct variant_row variant;
+		catalog_variant_read(writing->variants, row, &variant);
+		if (variant.state != VARIANT_READY || variant.format != format ||
+		    is_on_demand(writing->api, &variant) || !shows_whole(&variant, writing->media))
+			continue;
+		if (scratch->length > 0)
+			buffer_append_text(scratch, ", ");
+		buffer_append(scratch, buffer_text(&writing->url_texts) + url->at, url->length);
+		buffer_append_format(scratch, " %uw", variant.width);
+	}
+	if (scratch->length > 0)
+		json_write_text(json, media_format_info(format)->name, buffer_text(scratch));
+}
+
+static void write_srcset(const struct writing *writing, struct json_write *json)
+{
+	static const enum media_format FORMATS[] = { FORMAT_AVIF, FORMAT_WEBP, FORMAT_JPEG };
+	struct buffer scratch;
+	buffer_init(&scratch, LIMIT_RESPONSE_BYTES);
+	json_write_object_begin(json, "srcset");
+	for (size_t i = 0; i < sizeof FORMATS / sizeof FORMATS[0]; i++)
+		write_set(writing, FORMATS[i], json, &scratch);
+	json_write_object_end(json);
+	buffer_done(&scratch);
+}
+
+// True when what was written is what the media has at the version that names the text: it was read with the variants,
+// or the media shows none.
+static bool may_keep(const struct writing *writing, const struct variant_key *key)
+{
+	struct variant_row variant;
+	if (writing->first == writing->end)
+		return writing->media->published_generation == 0;
+	catalog_variant_read(writing->variants, writing->first, &variant);
+	return variant.media_version == key->version;
+}
+
+// Write an object with all members. Without its braces it is the text that is kept.
+static void write_object(struct writing *writing, struct buffer *out)
+{
+	struct json_write json;
+	sign_urls(writing);
+	json_write_init(&json, out);
+	json_write_object_begin(&json, NULL);
+	write_variants(writing, &json);
+	write_srcset(writing, &json);
+	media_offers_write_on_demand(&json, writing->api, writing->media, writing->expiry);
+	json_write_object_end(&json);
+}
+
+void variant_view_write(const struct api *api, const struct db_result *variants, const struct media_row *media,
+                        int64_t expiry, struct json_write *json, const struct variant_key *keep_as)
+{
+	struct writing writing = { .api = api, .media = media, .variants = variants, .expiry = expiry };
+	struct buffer object;
+	if (variants != NULL)
+		catalog_variants_find(variants, &media->id, &writing.first, &writing.end);
+	buffer_init(&object, LIMIT_RESPONSE_BYTES);
+	buffer_init(&writing.url_texts, LIMIT_RESPONSE_BYTES);
+	writing.urls = calloc(writing.end - writing.first + 1, sizeof *writing.urls);
+	if (writing.urls != NULL)
+		write_object(&writing, &object);
+	if (writing.urls != NULL && buffer_ok(&object) && buffer_ok(&writing.url_texts)) {
+		const char *members = buffer_text(&object) + 1;
+		json_write_raw(json, NULL, members, object.length - 2);
+		if (keep_as != NULL && may_keep(&writing, keep_as))
+			variant_cache_keep(api->variants, keep_as, members, object.length - 2);
+	} else {
+		json->out->failed = true; // shows as "the answer would not fit"
+	}
+	free(writing.urls);
+	buffer_done(&writing.url_texts);
+	buffer_done(&object);
+}
