@@ -22,6 +22,7 @@ struct relay;
 struct session_guard;
 struct settings;
 struct store;
+struct tus;
 struct work_pool;
 
 // Settings that SIGHUP changes while requests and sweeps are under way; each is read once where it counts.
@@ -70,6 +71,7 @@ struct ingest {
 	struct bus *bus;
 	struct http_client *client; // for purges at the edges
 	struct work_pool *settlers; // requests that wait for the store, so that a store that hangs stops nobody else
+	struct tus *tus;            // uploads that stream through us
 	struct relay *relay;
 	struct reconciler *reconciler;
 	struct http_server *server;

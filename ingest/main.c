@@ -21,6 +21,7 @@
 #include "ingest/reconciler.h"
 #include "ingest/relay.h"
 #include "ingest/routes.h"
+#include "ingest/tus.h"
 #include "media/preset_set.h"
 #include "store/store.h"
 
@@ -236,6 +237,8 @@ static enum rc start_background(struct ingest *ingest, struct err *err)
 		rc = ingest->settlers == NULL ? RC_NO_MEMORY : RC_OK;
 	}
 	if (rc == RC_OK)
+		rc = tus_start(ingest, &ingest->tus, err);
+	if (rc == RC_OK)
 		rc = relay_start(ingest, &options, &ingest->relay, err);
 	if (rc == RC_OK)
 		rc = reconciler_start(ingest, &ingest->reconciler, err);
@@ -246,7 +249,9 @@ static enum rc start_background(struct ingest *ingest, struct err *err)
 static void stop(void *state, int64_t drain_ms)
 {
 	struct ingest *ingest = state;
+	tus_leave(ingest->tus);
 	http_server_drain(ingest->server, drain_ms > BACKGROUND_DRAIN_MS ? drain_ms - BACKGROUND_DRAIN_MS : 0);
+	tus_stop(ingest->tus);
 	work_pool_free(ingest->settlers);
 	reconciler_stop(ingest->reconciler);
 	relay_stop(ingest->relay);

@@ -12,6 +12,13 @@ extern const struct route route_upload_get;
 extern const struct route route_upload_complete;
 extern const struct route route_upload_abort;
 extern const struct route route_hook_s3;
+extern const struct route route_tus_create;
+extern const struct route route_tus_options;
+extern const struct route route_tus_options_one;
+extern const struct route route_tus_head;
+extern const struct route route_tus_patch;
+extern const struct route route_tus_terminate;
+extern const struct route route_tus_override;
 
 // All of them, for http_server_config.
 extern const struct route *const INGEST_ROUTES[];

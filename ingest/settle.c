@@ -12,6 +12,7 @@
 #include "ingest/ingest.h"
 #include "ingest/multipart.h"
 #include "ingest/sniff.h"
+#include "ingest/tus_join.h"
 #include "ingest/verdict.h"
 #include "media/preset_set.h"
 #include "store/store.h"
@@ -89,6 +90,14 @@ static enum rc assemble_and_look(struct ingest *ingest, const struct catalog_cal
 	if (assembled.outcome == MULTIPART_ASSEMBLED || assembled.outcome == MULTIPART_GONE)
 		return look_into_store(ingest, call, upload, ret_evidence, err);
 	return err_set(err, RC_NOT_FOUND, "parts are missing");
+}
+
+// Of an upload by tus only the parts that were committed count, and only when they are all of it.
+static enum rc join_and_look(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
+                             struct evidence *ret_evidence, struct err *err)
+{
+	enum rc rc = tus_join(ingest, call, upload, err);
+	return rc == RC_OK ? look_into_store(ingest, call, upload, ret_evidence, err) : rc;
 }
 
 // The jobs of an accepted media: optional ones, and those of documents, only where the operator runs such a pool.
@@ -185,7 +194,9 @@ enum rc settle_upload(struct ingest *ingest, const struct catalog_call *call, co
 		return RC_OK;
 	}
 	enum rc rc = look_into_store(ingest, call, upload, &evidence, err);
-	if (rc == RC_NOT_FOUND && upload->multipart_id != NULL)
+	if (rc == RC_NOT_FOUND && upload->method == UPLOAD_TUS)
+		rc = join_and_look(ingest, call, upload, &evidence, err);
+	else if (rc == RC_NOT_FOUND && upload->multipart_id != NULL)
 		rc = assemble_and_look(ingest, call, upload, &evidence, err);
 	if (rc == RC_NOT_FOUND) {
 		*ret_settled = (struct settled){ .outcome = SETTLE_ABSENT };

@@ -44,6 +44,7 @@ static const struct db_statement ORIGINALS = {
 	.sql = "SELECT k.place FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k(media_id, key, place)"
 	       " WHERE NOT EXISTS (SELECT FROM media m WHERE m.id = k.media_id AND m.original_key = k.key"
 	       "  AND m.state NOT IN ('expired', 'rejected', 'deleted'))"
+	       " AND NOT EXISTS (SELECT FROM tus_uploads t WHERE t.tail_key = k.key)"
 	       " AND NOT EXISTS (SELECT FROM deletions d WHERE d.media_id = k.media_id AND d.target = k.key)",
 	.parameter_count = 2,
 	.read_only = true,

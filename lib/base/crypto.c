@@ -48,8 +48,10 @@ struct digest_stream *digest_stream_new(enum digest_kind kind)
 	struct digest_stream *stream = malloc(sizeof *stream);
 	if (stream == NULL)
 		return NULL;
-	*stream = (struct digest_stream){ .context = EVP_MD_CTX_new(),
-		                          .digest = kind == DIGEST_MD5 ? EVP_md5() : EVP_sha256() };
+	const EVP_MD *const digests[] = {
+		[DIGEST_SHA256] = EVP_sha256(), [DIGEST_MD5] = EVP_md5(), [DIGEST_SHA1] = EVP_sha1()
+	};
+	*stream = (struct digest_stream){ .context = EVP_MD_CTX_new(), .digest = digests[kind] };
 	if (stream->context == NULL) {
 		free(stream);
 		return NULL;

@@ -17,6 +17,7 @@
 #define SHA256_SIZE 32
 #define SHA256_TEXT_SIZE (2 * SHA256_SIZE + 1)
 #define MD5_SIZE 16
+#define SHA1_SIZE 20
 
 enum rc crypto_init(struct err *err) MUST_CHECK;
 
@@ -26,14 +27,15 @@ void sha256_of(const void *data, size_t length, uint8_t ret_digest[SHA256_SIZE])
 // MD5, which S3 wants as Content-MD5. Not for security. Allocates nothing.
 void md5_of(const void *data, size_t length, uint8_t ret_digest[MD5_SIZE]);
 
-enum digest_kind { DIGEST_SHA256, DIGEST_MD5 };
+// SHA-1 and MD5 for protocols that want them (tus), not for security.
+enum digest_kind { DIGEST_SHA256, DIGEST_MD5, DIGEST_SHA1 };
 
 // The digest of bulk data in pieces, by OpenSSL's EVP. NULL without memory; free accepts NULL. One thread at a time.
 struct digest_stream;
 struct digest_stream *digest_stream_new(enum digest_kind kind);
 void digest_stream_free(struct digest_stream *stream);
 void digest_stream_update(struct digest_stream *stream, const void *data, size_t length);
-// Ends the stream's present message and begins a new one. ret_digest: SHA256_SIZE or MD5_SIZE bytes.
+// Ends the stream's present message and begins a new one. ret_digest: SHA256_SIZE, MD5_SIZE or SHA1_SIZE bytes.
 void digest_stream_finish(struct digest_stream *stream, uint8_t *ret_digest);
 
 // A key whose inner and outer hash states are computed once; copying it and going on is cheap (edge: one per key at

@@ -28,7 +28,7 @@ static enum rc hash_body(const struct store_body *body, char ret_text[SHA256_TEX
 {
 	uint8_t digest[SHA256_SIZE];
 	ret_text[0] = '\0';
-	if (body->sha256 == NULL && body->data == NULL)
+	if (body->sha256 == NULL && (body->data == NULL || body->is_unsigned))
 		return RC_OK;
 	if (body->sha256 == NULL) {
 		struct digest_stream *stream = digest_stream_new(DIGEST_SHA256);

@@ -68,6 +68,7 @@ struct store_body {
 	uint64_t offset;
 	uint64_t length;
 	const uint8_t *sha256; // of the bytes, signed; NULL: computed for memory, left unsigned for files
+	bool is_unsigned;      // leave memory unsigned too: bulk data, whose hash would cost more than sending it
 };
 
 struct store_put_options {
