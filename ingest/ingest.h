@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/idempotency.h"
 #include "catalog/catalog.h"
 
 struct access_token_keys;
@@ -65,9 +66,10 @@ struct ingest {
 	struct catalog catalog;       // over both
 	struct access_token_keys *tokens;
 	struct session_guard *guard; // of sessions that have ended
-	struct rate_limit *limits;   // of calls, by account and address
-	struct store *store;         // with ingest's own credentials: checks, lists, removes
-	struct store *presigner;     // with those that may only put; signs, never calls
+	struct idempotency_store idempotency;
+	struct rate_limit *limits; // of calls, by account and address
+	struct store *store;       // with ingest's own credentials: checks, lists, removes
+	struct store *presigner;   // with those that may only put; signs, never calls
 	struct bus *bus;
 	struct http_client *client; // for purges at the edges
 	struct work_pool *settlers; // requests that wait for the store, so that a store that hangs stops nobody else

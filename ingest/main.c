@@ -7,6 +7,7 @@
 #include "base/settings.h"
 #include "base/work_pool.h"
 #include "bus/bus.h"
+#include "catalog/idempotency.h"
 #include "catalog/session_guard.h"
 #include "db/options.h"
 #include "db/pipeline.h"
@@ -184,6 +185,7 @@ static enum rc open_bus(struct ingest *ingest, struct err *err)
 
 static enum rc serve(struct ingest *ingest, struct err *err)
 {
+	ingest->idempotency = catalog_idempotency_store(&ingest->catalog);
 	const struct settings *settings = ingest->settings;
 	const struct http_server_config config = {
 		.name = "ingest",
@@ -200,6 +202,7 @@ static enum rc serve(struct ingest *ingest, struct err *err)
 		.authenticate = authenticate,
 		.authenticate_context = ingest,
 		.admit = admit,
+		.idempotency = &ingest->idempotency,
 		.check_ready = check_ready,
 		.metrics = ingest->metrics,
 	};

@@ -114,6 +114,7 @@ const struct route route_upload_batch = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_WORKER,
 	.body_limit = LIMIT_REQUEST_BODY_BYTES,
+	.idempotency = ROUTE_KEYS_ELSEWHERE,
 	.handle = handle,
 	.summary = "Begin up to a hundred uploads in one transaction, all or none.",
 };

@@ -72,6 +72,7 @@ const struct route route_upload_begin = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_WORKER,
 	.body_limit = 32 * 1024,
+	.idempotency = ROUTE_KEYS_ELSEWHERE,
 	.handle = handle,
 	.summary = "Begin an upload and get the URL to PUT it to, or, when it goes in parts, those of the first parts.",
 };

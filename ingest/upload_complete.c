@@ -140,6 +140,7 @@ const struct route route_upload_complete = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_EVENT,
 	.body_limit = LIMIT_REQUEST_BODY_BYTES,
+	.idempotency = ROUTE_KEYS_ELSEWHERE,
 	.handle = handle,
 	.summary = "Say that the bytes are there: they are verified and the media's processing begins.",
 };

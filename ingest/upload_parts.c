@@ -154,6 +154,7 @@ const struct route route_upload_parts = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_EVENT,
 	.body_limit = 32 * 1024,
+	.idempotency = ROUTE_KEYS_ELSEWHERE,
 	.handle = handle,
 	.summary = "Fresh URLs of any parts of an open upload.",
 };

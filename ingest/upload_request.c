@@ -72,37 +72,13 @@ static void read_fields(const struct ingest *ingest, struct body *body, struct u
 
 // ---- Idempotency-Key ----------------------------------------------------------------------------------------------
 
-// The text of a structured field string (RFC 9651 §3.3.3), or a bare one as some clients send it. 1 to 255 visible
-// ASCII characters. False for anything else.
-static bool unquote_key(const char *header, char ret_key[IDEMPOTENCY_KEY_SIZE])
-{
-	bool is_quoted = header[0] == '"';
-	size_t length = 0;
-	const char *at = header + is_quoted;
-	for (; *at != '\0' && !(is_quoted && *at == '"'); at++) {
-		if (is_quoted && *at == '\\' && (at[1] == '"' || at[1] == '\\'))
-			at++;
-		else if (is_quoted && *at == '\\')
-			return false;
-		if (*at < 0x21 || *at > 0x7e || length + 1 == IDEMPOTENCY_KEY_SIZE)
-			return false;
-		ret_key[length++] = *at;
-	}
-	ret_key[length] = '\0';
-	return length > 0 && strcmp(at, is_quoted ? "\"" : "") == 0;
-}
-
 // what: method and path, so that a key counts for one kind of call.
 static bool read_idempotency(struct http_request *request, const char *what, struct upload_request *upload)
 {
-	const char *header = http_request_header(request, "Idempotency-Key");
-	if (header == NULL)
-		return true;
-	if (!unquote_key(header, upload->idempotency_key)) {
-		http_respond_problem(request, 400, "invalid-idempotency-key",
-		                     "Idempotency-Key must be 1 to 255 visible ASCII characters, in quotes.");
+	if (!http_idempotency_key(request, upload->idempotency_key))
 		return false;
-	}
+	if (upload->idempotency_key[0] == '\0')
+		return true;
 	size_t length = 0;
 	const char *body = http_request_body(request, &length);
 	struct digest_stream *stream = digest_stream_new(DIGEST_SHA256);

@@ -6,10 +6,10 @@
 
 #include "base/crypto.h"
 #include "catalog/upload.h"
+#include "http/idempotency.h"
 #include "media/filename.h"
 #include "media/object_key.h"
 
-#define IDEMPOTENCY_KEY_SIZE 256
 #define CONTENT_MD5_BYTES 16
 #define UPLOAD_BATCH_MAX 100
 

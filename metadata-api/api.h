@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/crypto.h"
+#include "base/idempotency.h"
 #include "catalog/catalog.h"
 #include "media/delivery.h"
 
@@ -37,8 +38,9 @@ struct api {
 	struct hmac_key cursor_key;
 	struct hmac_key refresh_key;
 	struct password_policy *passwords;
-	struct work_pool *hashers;      // all that hashes passwords, so that a flood of logins stops nobody else
-	struct session_guard *guard;    // ended sessions, whose access tokens are refused
+	struct work_pool *hashers;   // all that hashes passwords, so that a flood of logins stops nobody else
+	struct session_guard *guard; // ended sessions, whose access tokens are refused
+	struct idempotency_store idempotency;
 	struct rate_limit *limits;      // of tries and calls, by account and address
 	struct external_keys *external; // of the identity provider; NULL: none is configured
 	struct background *eraser;      // of deleted accounts

@@ -46,6 +46,7 @@ const struct route route_auth_email = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_EVENT,
 	.body_limit = 8192,
+	.idempotency = ROUTE_KEYS_ELSEWHERE,
 	.handle = handle,
 	.summary = "Change the account's e-mail address.",
 };

@@ -10,6 +10,7 @@
 #include "base/work_pool.h"
 #include "bus/bus.h"
 #include "bus/streams.h"
+#include "catalog/idempotency.h"
 #include "catalog/session_guard.h"
 #include "db/options.h"
 #include "db/pipeline.h"
@@ -145,6 +146,7 @@ static enum rc open_bus(struct api *api, struct err *err)
 
 static enum rc serve(struct api *api, struct err *err)
 {
+	api->idempotency = catalog_idempotency_store(&api->catalog);
 	const struct settings *settings = api->settings;
 	struct http_server_config config = {
 		.name = "api",
@@ -161,6 +163,7 @@ static enum rc serve(struct api *api, struct err *err)
 		.authenticate = authenticate,
 		.authenticate_context = api,
 		.admit = admit,
+		.idempotency = &api->idempotency,
 		.check_ready = check_ready,
 		.metrics = api->metrics,
 	};

@@ -48,6 +48,7 @@ const struct route route_password_change = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_EVENT,
 	.body_limit = 8192,
+	.idempotency = ROUTE_KEYS_ELSEWHERE,
 	.handle = handle,
 	.summary = "Change the password and end all other sessions.",
 };

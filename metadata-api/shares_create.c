@@ -72,6 +72,7 @@ const struct route route_shares_create = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_EVENT,
 	.body_limit = 8192,
+	.idempotency = ROUTE_SECRET_ANSWER,
 	.handle = handle,
 	.summary = "Make a link to an item.",
 };

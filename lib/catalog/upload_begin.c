@@ -2,11 +2,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "catalog/idempotency.h"
 #include "catalog/run.h"
 #include "catalog/upload.h"
 
-// How long the answer to an Idempotency-Key is remembered.
-#define KEY_LIFE "interval '24 hours'"
 #define BEGIN_VALUES 26
 #define TODAY "(now() AT TIME ZONE 'UTC')::date"
 
@@ -41,7 +40,7 @@ static const struct db_statement begin_statement = {
 	       "    AND ($24 = 0 OR CASE WHEN held.day = " TODAY " THEN held.day_bytes ELSE 0 END + $8 <= $24) "
 	       "  RETURNING 1), "
 	       "remembered AS (INSERT INTO idempotency_keys (owner_id, scope, key, fingerprint, resource_id, expires_at) "
-	       "  SELECT $3, $26, $19, $20::bytea, $1, now() + " KEY_LIFE " FROM reserved "
+	       "  SELECT $3, $26, $19, $20::bytea, $1, now() + " CATALOG_IDEMPOTENCY_LIFE " FROM reserved "
 	       "  WHERE $19 IS NOT NULL), "
 	       "begun AS (INSERT INTO media (id, owner_id, item_id, filename, declared_type, kind, size, declared_sha256, "
 	       "    original_key, alt, captured_at, visibility) "

@@ -16,6 +16,7 @@
 #include "http/cors.h"
 #include "http/feed_priv.h"
 #include "http/head.h"
+#include "http/idempotency_priv.h"
 #include "http/request_priv.h"
 #include "http/respond.h"
 #include "http/router.h"
@@ -61,7 +62,8 @@ static void run_on_worker(void *argument)
 		return;
 	}
 	request_hold(request);
-	request->route->handle(request);
+	if (!idempotency_applies(request) || idempotency_claim(request))
+		request->route->handle(request);
 	if (!request->handed_on && request_is_owed(request))
 		answer_forgotten(request);
 	request_release(request);
@@ -91,7 +93,7 @@ static bool dispatch(struct http_request *request)
 	set_running(request); // before looking whether we are stopping: http_server_drain() looks the other way round
 	if (refuse_while_stopping(request))
 		return true;
-	if (request->route->run == ROUTE_EVENT) {
+	if (request->route->run == ROUTE_EVENT && !idempotency_applies(request)) {
 		request->route->handle(request);
 		if (request->was_suspended)
 			return false;

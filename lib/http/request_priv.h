@@ -95,7 +95,8 @@ struct http_request {
 
 	// Whoever has the duty to answer.
 	struct http_answer_header *answer_headers;
-	bool handed_on; // deferred again from a worker
+	bool handed_on;                  // deferred again from a worker
+	struct idempotency *idempotency; // what was claimed and is still to be settled; NULL: nothing
 
 	// The event thread only, until DONE.
 	struct http_server *server;

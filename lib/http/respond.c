@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "http/cors.h"
+#include "http/idempotency_priv.h"
 #include "http/problem.h"
 #include "http/request_priv.h"
 #include "http/respond_priv.h"
@@ -91,7 +92,7 @@ static struct MHD_Response *make_response(struct buffer *taken)
 	return response;
 }
 
-static void answer(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
+void respond_deliver(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
 {
 	struct MHD_Response *response = NULL;
 	if (request_state_now(request) < REQUEST_ANSWERED) {
@@ -102,6 +103,12 @@ static void answer(struct http_request *request, unsigned status, const char *co
 		buffer_done(taken);
 	}
 	request_deliver(request, response, status, ANSWER_BY_HANDLER);
+}
+
+static void answer(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
+{
+	if (!idempotency_settle(request, status, content_type, taken))
+		respond_deliver(request, status, content_type, taken);
 }
 
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)

@@ -31,6 +31,13 @@ enum route_body {
 	                // (stream.h)
 };
 
+// Of POSTs with an Idempotency-Key by a known caller (idempotency.h).
+enum route_idempotency {
+	ROUTE_KEPT_ANSWER,    // a repeated request gets the kept answer
+	ROUTE_SECRET_ANSWER,  // answers hold secrets and are not kept: a repeated request is told that it was done
+	ROUTE_KEYS_ELSEWHERE, // the handler looks after keys itself, or repeating does no harm
+};
+
 struct route {
 	const char *method; // "GET" (serves HEAD too), "POST", …
 	const char *path;   // "/v1/media/{id}": a {name} takes one whole, non-empty segment; literals win over it
@@ -38,6 +45,7 @@ struct route {
 	enum route_run run;
 	size_t body_limit; // bytes of the longest body taken; 0: a body is refused; SIZE_MAX: the handler's to decide
 	enum route_body body;
+	enum route_idempotency idempotency;
 	http_handler *handle;
 	const char *summary; // one sentence (the OpenAPI test compares it)
 };

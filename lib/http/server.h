@@ -32,6 +32,8 @@ typedef void http_check_ready(void *context, struct http_ready *ready, struct de
 // name and detail are copied; detail may be NULL and must be fit for strangers. /readyz is 503 when any is not ok.
 void http_ready_add(struct http_ready *ready, const char *name, bool ok, const char *detail);
 
+struct idempotency_store;
+
 struct http_server_config {
 	const char *name;   // "ingest": names threads
 	const char *listen; // "address:port", "[::1]:port"; port 0: any (http_server_port tells)
@@ -50,8 +52,10 @@ struct http_server_config {
 	http_authenticate *authenticate; // NULL: only ROUTE_PUBLIC routes are allowed
 	void *authenticate_context;      // given to authenticate instead of context
 	http_admit *admit;               // NULL: all are admitted
-	http_check_ready *check_ready;   // NULL: always ready
-	struct metrics *metrics;         // NULL: none, and /metrics is empty
+	const struct idempotency_store
+	        *idempotency;          // for POSTs with an Idempotency-Key; NULL: the header counts for nothing
+	http_check_ready *check_ready; // NULL: always ready
+	struct metrics *metrics;       // NULL: none, and /metrics is empty
 };
 
 // Bind, listen, start threads; raises the soft limit of descriptors as needed. The config's strings and routes must
