@@ -171,6 +171,8 @@ static void keeps_no_secret(void **state)
 static void forgets_after_a_day(void **state)
 {
 	(void)state;
+	static const char *const with[] = { "SAFELIGHT_INGEST_RECONCILE_MS", "200", NULL };
+	test_stack_restart_with("ingest", with);
 	assert_int_equal(
 	        test_sql_int("SELECT count(*) FROM idempotency_keys WHERE owner_id = $1::uuid AND status = 201 "
 	                     "AND expires_at NOT BETWEEN now() + interval '23 hours' AND now() + interval '24 hours'",
