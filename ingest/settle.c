@@ -100,26 +100,14 @@ static enum rc join_and_look(struct ingest *ingest, const struct catalog_call *c
 	return rc == RC_OK ? look_into_store(ingest, call, upload, ret_evidence, err) : rc;
 }
 
-// The jobs of an accepted media: optional ones, and those of documents, only where the operator runs such a pool.
-static size_t choose_pools(const struct ingest *ingest, enum media_kind kind,
-                           struct preset_pool ret_pools[PRESET_POOLS_MAX])
-{
-	struct preset_pool all[PRESET_POOLS_MAX];
-	const struct preset *preset = preset_set_find(ingest->presets, PRESET_NAME_DEFAULT);
-	size_t count = 0, all_count = preset_pools(preset, kind, true, all);
-	for (size_t i = 0; i < all_count; i++) {
-		bool is_needed = all[i].required && kind != MEDIA_DOCUMENT;
-		if (is_needed || settings_find_pool(ingest->settings, all[i].name) != NULL)
-			ret_pools[count++] = all[i];
-	}
-	return count;
-}
-
 static enum rc accept_upload(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
                              const struct evidence *evidence, const struct verdict *verdict,
                              struct upload_ended *ret_ended, struct err *err)
 {
 	struct preset_pool pools[PRESET_POOLS_MAX];
+	size_t pool_count = 0;
+	(void)preset_set_pools(ingest->presets, ingest->settings, PRESET_NAME_DEFAULT, verdict->kind, pools,
+	                       &pool_count);
 	const struct upload_completion completion = {
 		.upload_id = upload->id,
 		.content_type = verdict->content_type,
@@ -127,7 +115,7 @@ static enum rc accept_upload(struct ingest *ingest, const struct catalog_call *c
 		.etag = evidence->etag,
 		.sha256 = evidence->is_hashed ? evidence->sha256 : NULL,
 		.pools = pools,
-		.pool_count = choose_pools(ingest, verdict->kind, pools),
+		.pool_count = pool_count,
 		.lane = LANE_INTERACTIVE,
 	};
 	return catalog_upload_complete(&ingest->catalog, call, &completion, ret_ended, err);

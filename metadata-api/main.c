@@ -187,9 +187,9 @@ static void stop(void *state, int64_t drain_ms)
 	db_pool_free(api->pool);
 	access_token_keys_free(api->tokens);
 	delivery_keys_wipe(&api->delivery);
-	preset_set_free(api->presets);
 	password_policy_free(api->passwords);
 	rate_limit_free(api->limits);
+	preset_set_free(api->presets);
 	metrics_free(api->metrics);
 	free(api);
 }

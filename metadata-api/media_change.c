@@ -1,4 +1,4 @@
-// PATCH /v1/media/{id}: alt text, item, position, visibility.
+// PATCH /v1/media/{id}: alt text, item, position, visibility, focal point.
 #include "base/limits.h"
 #include "catalog/media.h"
 #include "db/pipeline.h"
@@ -10,7 +10,8 @@
 #include "metadata-api/reply.h"
 #include "metadata-api/routes.h"
 
-// Parameters: owner, media, version (0: any), alt, position, visibility, has_item, item. The row comes back as: version
+// Parameters: owner, media, version (0: any), alt, position, visibility, has_item, item,
+// has_focal, x, y. The row comes back as: version
 // before the change matched, item is the owner's.
 static const struct db_statement MEDIA_CHANGE = {
 	.name = "media_change",
@@ -20,10 +21,12 @@ static const struct db_statement MEDIA_CHANGE = {
 	       "  AND owner_id = $1 AND deleted_at IS NULL) AS valid), "
 	       "changed AS (UPDATE media m SET alt = coalesce($4, alt), position = coalesce($5::integer, position), "
 	       "  visibility = coalesce($6, visibility), item_id = CASE WHEN $7 THEN $8 ELSE item_id END, "
+	       "  focal_x = CASE WHEN $9 THEN $10::double precision ELSE focal_x END, "
+	       "  focal_y = CASE WHEN $9 THEN $11::double precision ELSE focal_y END, "
 	       "  version = m.version + 1, updated_at = now() FROM present p, target t "
 	       "  WHERE m.id = p.id AND t.valid AND ($3::bigint = 0 OR p.version = $3) RETURNING m.id) "
 	       "SELECT EXISTS (SELECT FROM changed), t.valid, p.version FROM present p, target t",
-	.parameter_count = 8,
+	.parameter_count = 11,
 };
 
 static void answer(struct http_request *request, const struct db_result *result, const struct uuid *id)
@@ -56,6 +59,10 @@ static void handle(struct http_request *request)
 	int visibility = body_choice(body, "visibility", BODY_OPTIONAL, VISIBILITIES, -1);
 	bool has_item = body_has(body, "item_id");
 	bool is_item = body_uuid(body, "item_id", BODY_NULLABLE, &item_id);
+	bool has_focal = body_has(body, "focal_point");
+	struct body *focal = body_object(body, "focal_point", BODY_NULLABLE);
+	double focal_x = focal == NULL ? 0 : body_float(focal, "x", BODY_REQUIRED, 0, 1, 0);
+	double focal_y = focal == NULL ? 0 : body_float(focal, "y", BODY_REQUIRED, 0, 1, 0);
 	if (!body_finish(body))
 		return;
 	const struct db_value values[] = {
@@ -67,6 +74,9 @@ static void handle(struct http_request *request)
 		db_text(visibility < 0 ? NULL : VISIBILITIES[visibility]),
 		db_bool(has_item),
 		db_uuid(is_item ? &item_id : NULL),
+		db_bool(has_focal),
+		focal == NULL ? db_null() : db_double(focal_x),
+		focal == NULL ? db_null() : db_double(focal_y),
 	};
 	struct db_result *result = NULL;
 	if (db_pipeline_query(api_of(request)->pipeline, &MEDIA_CHANGE, values, MEDIA_CHANGE.parameter_count,

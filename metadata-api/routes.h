@@ -33,6 +33,7 @@ extern const struct route route_media_get;
 extern const struct route route_media_similar;
 extern const struct route route_media_change;
 extern const struct route route_media_delete;
+extern const struct route route_media_reprocess;
 extern const struct route route_search;
 extern const struct route route_shares_create;
 extern const struct route route_shares_list;

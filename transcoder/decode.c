@@ -9,9 +9,9 @@
 #include "base/metrics.h"
 #include "base/queue.h"
 #include "base/settings.h"
-#include "media/preset_set.h"
 #include "transcoder/child.h"
 #include "transcoder/children.h"
+#include "transcoder/order.h"
 #include "transcoder/pool.h"
 #include "transcoder/resize.h"
 #include "transcoder/settle.h"
@@ -21,40 +21,6 @@
 #define ADMISSION_MS 500
 // Tries to get a child for a job before it is given back to others.
 #define CHILD_TRIES 5
-
-// The preset's steps, and the encodings that this pool makes.
-static void describe_ladder(const struct task *task, const struct preset *preset, struct wire_job *job)
-{
-	job->preview_first = task->claim.published_generation < task->claim.generation;
-	job->step_count = (unsigned)preset->step_count;
-	memcpy(job->steps, preset->steps, sizeof job->steps);
-	for (size_t i = 0; i < preset->encoding_count && job->encoding_count < WIRE_ENCODINGS; i++) {
-		const struct preset_encoding *encoding = &preset->encodings[i];
-		if (preset_pool_makes(task->pool->name, task->claim.kind, encoding))
-			job->encodings[job->encoding_count++] = (struct wire_encoding){ .format = encoding->format,
-				                                                        .quality = encoding->quality,
-				                                                        .effort = encoding->effort };
-	}
-}
-
-// The job as the decoder is told.
-static void describe_job(const struct task *task, const struct preset *preset, const struct settings *settings,
-                         struct wire_job *ret_job)
-{
-	struct wire_job job = { .keep_position = task->claim.keep_positions };
-	job.limits = (struct wire_limits){ .max_pixels = (uint64_t)settings->transcoder_max_pixels,
-		                           .max_side = (uint32_t)settings->transcoder_max_side,
-		                           .max_frames = (uint32_t)settings->transcoder_max_frames,
-		                           .max_pages = (uint32_t)settings->transcoder_max_pages,
-		                           .max_output_bytes = (uint64_t)settings->transcoder_max_output_bytes };
-	job.keep_copyright = preset->keep_copyright;
-	job.keep_profile = preset->keep_profile;
-	if (task->resize != NULL)
-		resize_describe(task->resize, &job);
-	else
-		describe_ladder(task, preset, &job);
-	*ret_job = job;
-}
 
 // One job in this worker's hands.
 struct decoding {
@@ -157,8 +123,6 @@ static bool run_in_child(struct decoding *decoding, struct child *child)
 	struct child_outcome outcome = { 0 };
 	struct err err = { 0 };
 	int64_t began_us = clock_monotonic_us();
-	describe_job(task, preset_set_find(decoding->transcoder->presets, PRESET_NAME_DEFAULT), settings,
-	             &decoding->job);
 	uint64_t number = (uint64_t)child_job_count(child) + 1;
 	enum rc rc = child_run(child, number, &decoding->job, task->input_fd, decode_deadline(task, settings), &events,
 	                       &outcome, &err);
@@ -186,9 +150,15 @@ static struct child *get_child(struct children *children, const struct task *tas
 static void decode(struct children *children, struct task *task)
 {
 	struct transcoder *transcoder = task->pool->transcoder;
+	struct decoding decoding = { .transcoder = transcoder, .task = task };
 	struct err err = { 0 };
 	if (task->resize != NULL && !resize_prepare(transcoder, task))
 		return;
+	order_make(transcoder, task, &decoding.job);
+	if (decoding.job.encoding_count == 0) { // the preset has changed since the job was made
+		hand_to_publishers(transcoder, task, false);
+		return;
+	}
 	int64_t bytes = admission_estimate(task->claim.size, transcoder->settings->transcoder_decode_memory_bytes);
 	enum rc rc;
 	while ((rc = admission_enter(&transcoder->admission, bytes, ADMISSION_MS)) == RC_TIMEOUT &&
@@ -199,7 +169,6 @@ static void decode(struct children *children, struct task *task)
 	if (child == NULL) {
 		settle_released(transcoder, task);
 	} else {
-		struct decoding decoding = { .transcoder = transcoder, .task = task };
 		children_renew(children, run_in_child(&decoding, child));
 	}
 	if (rc == RC_OK)

@@ -13,6 +13,7 @@
 #include "media/event.h"
 #include "media/format.h"
 #include "media/object_key.h"
+#include "media/preset.h"
 #include "media/reason.h"
 #include "media/state.h"
 
@@ -46,7 +47,11 @@ struct job_claim {
 	bool has_declared_sha256;
 	uint8_t declared_sha256[32];
 	uint32_t published_generation;
-	bool keep_positions; // the owner wants to know where pictures were taken
+	bool keep_positions;           // the owner wants to know where pictures were taken
+	char preset[PRESET_NAME_SIZE]; // that the variants are made by
+	bool has_focal;                // what crops keep, in parts of the upright picture's sides
+	double focal_x;
+	double focal_y;
 };
 
 // Claim a job for `worker` (a name for operators) and lease_ms: attempts and token go up, the media goes to processing.

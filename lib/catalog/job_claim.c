@@ -16,7 +16,7 @@
 static const struct db_statement claim_statement = {
 	.name = "job_claim",
 	.sql = "WITH m AS (SELECT id, state, kind, content_type, size, original_key, original_etag, declared_sha256, "
-	       "    generation, published_generation FROM media "
+	       "    generation, published_generation, preset, focal_x, focal_y FROM media "
 	       "  WHERE id = (SELECT media_id FROM jobs WHERE id = $1) FOR NO KEY UPDATE), "
 	       "j AS (UPDATE jobs SET state = 'running', attempts = attempts + 1, fencing_token = fencing_token + 1, "
 	       "    worker = $2, lease_until = now() + $3::bigint * interval '1 millisecond', "
@@ -33,7 +33,8 @@ static const struct db_statement claim_statement = {
 	                                   "SELECT j.id, j.media_id, j.owner_id, j.generation, j.pool, j.lane, j.required, j.attempts, j.fencing_token, "
 	                                   "  CASE m.state WHEN 'uploaded' THEN 'processing' ELSE m.state END, m.kind, m.content_type, m.size, "
 	                                   "  m.original_key, m.original_etag, m.declared_sha256, m.published_generation, "
-	                                   "  (SELECT u.keep_positions FROM users u WHERE u.id = j.owner_id) FROM j CROSS JOIN m",
+	                                   "  (SELECT u.keep_positions FROM users u WHERE u.id = j.owner_id), m.preset, m.focal_x, m.focal_y "
+	                                   "FROM j CROSS JOIN m",
 	.parameter_count = 3,
 };
 
@@ -91,7 +92,11 @@ static void read_claim(const struct db_result *result, struct job_claim *ret_cla
 		.has_declared_sha256 = sha256 != NULL,
 		.published_generation = read_number(result, 0, 16),
 		.keep_positions = db_result_bool(result, 0, 17),
+		.has_focal = !db_result_is_null(result, 0, 19),
+		.focal_x = db_result_double(result, 0, 19),
+		.focal_y = db_result_double(result, 0, 20),
 	};
+	copy_text(result, 18, ret_claim->preset, sizeof(ret_claim->preset));
 	copy_text(result, 4, ret_claim->pool, sizeof(ret_claim->pool));
 	copy_text(result, 11, ret_claim->content_type, sizeof(ret_claim->content_type));
 	copy_text(result, 13, ret_claim->original_key, sizeof(ret_claim->original_key));

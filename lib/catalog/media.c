@@ -48,6 +48,8 @@ enum media_column {
 	COLUMN_UPLOADED_AT,
 	COLUMN_PREVIEW_AT,
 	COLUMN_READY_AT,
+	COLUMN_FOCAL_X,
+	COLUMN_FOCAL_Y,
 	COLUMN_COUNT,
 };
 static_assert(COLUMN_COUNT == MEDIA_COLUMN_COUNT, "each column is selected");
@@ -139,6 +141,9 @@ static void read_facts(const struct db_result *result, size_t row, size_t at, st
 	                              : (int32_t)db_result_int64(result, row, at + COLUMN_DOMINANT_COLOR);
 	media->exif = db_result_text(result, row, at + COLUMN_EXIF);
 	media->captured_at = db_result_time_us(result, row, at + COLUMN_CAPTURED_AT);
+	media->has_focal = !db_result_is_null(result, row, at + COLUMN_FOCAL_X);
+	media->focal_x = db_result_double(result, row, at + COLUMN_FOCAL_X);
+	media->focal_y = db_result_double(result, row, at + COLUMN_FOCAL_Y);
 }
 
 static void read_times(const struct db_result *result, size_t row, size_t at, struct media_row *media)

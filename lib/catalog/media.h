@@ -42,10 +42,13 @@ struct media_row {
 	uint32_t pages;
 	const uint8_t *thumbhash;
 	size_t thumbhash_length;
-	const char *blurhash;   // NULL: none
-	int32_t dominant_rgb;   // 0xRRGGBB; -1: none
-	const char *exif;       // JSON text, NULL: none, and NULL in listings
-	const char *alt;        // "" when none
+	const char *blurhash; // NULL: none
+	int32_t dominant_rgb; // 0xRRGGBB; -1: none
+	const char *exif;     // JSON text, NULL: none, and NULL in listings
+	const char *alt;      // "" when none
+	bool has_focal;       // what crops keep, in parts of the upright picture's sides
+	double focal_x;
+	double focal_y;
 	int64_t captured_at;    // microseconds since the epoch like all times; DB_NO_TIME: none
 	const char *visibility; // "private", "shared", "public"
 	int64_t version;

@@ -64,6 +64,18 @@ static void write_hashes(struct json_write *json, const struct media_row *media)
 	write_placeholders(json, media);
 }
 
+static void write_focal(struct json_write *json, const struct media_row *media)
+{
+	if (!media->has_focal) {
+		json_write_null(json, "focal_point");
+		return;
+	}
+	json_write_object_begin(json, "focal_point");
+	json_write_float(json, "x", media->focal_x);
+	json_write_float(json, "y", media->focal_y);
+	json_write_object_end(json);
+}
+
 void catalog_media_write(struct json_write *json, const struct media_row *media)
 {
 	write_uuid(json, "id", &media->id);
@@ -83,6 +95,7 @@ void catalog_media_write(struct json_write *json, const struct media_row *media)
 	write_number(json, "height", media->height);
 	write_number(json, "frames", media->frames);
 	write_number(json, "pages", media->pages);
+	write_focal(json, media);
 	json_write_text(json, "alt", media->alt);
 	json_write_text(json, "visibility", media->visibility);
 	json_write_int(json, "version", media->version);

@@ -1,7 +1,7 @@
 // Ending uploads: completed, rejected, expired or aborted, whoever comes first.
 #include <assert.h>
 
-#include "base/json_write.h"
+#include "catalog/job_new.h"
 #include "catalog/media.h"
 #include "catalog/read.h"
 #include "catalog/run.h"
@@ -36,7 +36,7 @@ static const struct db_statement complete_statement = {
 	       "u AS (UPDATE uploads SET completed_at = now() FROM m WHERE uploads.media_id = m.id), "
 	       "j AS (INSERT INTO jobs (id, media_id, owner_id, generation, pool, lane, required) "
 	       "  SELECT job.id, m.id, m.owner_id, m.generation, job.pool, job.lane, job.required "
-	       "  FROM m CROSS JOIN json_to_recordset($6::json) AS job(id uuid, pool text, lane text, required boolean)), "
+	       "  FROM m CROSS JOIN json_to_recordset($6::json) AS " JOB_NEW_RECORD "), "
 	       "q AS (UPDATE usage SET bytes = bytes + m.size, files = files + 1, "
 	       "    reserved_bytes = reserved_bytes - m.size, reserved_files = reserved_files - 1, updated_at = now() "
 	       "  FROM m WHERE usage.owner_id = m.owner_id), "
@@ -142,30 +142,6 @@ static enum rc answer_ended(const struct catalog *catalog, const struct catalog_
 	               found.is_completed ? "been completed" : "ended", media_state_name(found.state));
 }
 
-static void write_jobs(const struct upload_completion *completion, const struct upload_look *found, struct buffer *out,
-                       struct event *events)
-{
-	struct json_write json;
-
-	json_write_init(&json, out);
-	json_write_array_begin(&json, NULL);
-	for (size_t i = 0; i < completion->pool_count; i++) {
-		const struct preset_pool *pool = &completion->pools[i];
-		struct uuid id = uuid_new();
-		char text[UUID_TEXT_SIZE];
-
-		uuid_format(&id, text);
-		json_write_object_begin(&json, NULL);
-		json_write_text(&json, "id", text);
-		json_write_text(&json, "pool", pool->name);
-		json_write_text(&json, "lane", event_lane_name(completion->lane));
-		json_write_bool(&json, "required", pool->required);
-		json_write_object_end(&json);
-		events[i] = catalog_job_event(&id, &found->media_id, found->generation, pool->name, completion->lane);
-	}
-	json_write_array_end(&json);
-}
-
 struct completing {
 	const struct catalog *catalog;
 	const struct catalog_call *call;
@@ -256,7 +232,8 @@ enum rc catalog_upload_complete(const struct catalog *catalog, const struct cata
 	buffer_init(&jobs, CATALOG_ARGUMENT_BYTES);
 	buffer_init(&messages, CATALOG_ARGUMENT_BYTES);
 	events[0] = media_event(&found, MEDIA_VERB_UPLOADED, MEDIA_UPLOADED, REASON_NONE);
-	write_jobs(completion, &found, &jobs, events + 1);
+	job_new_write(completion->pools, completion->pool_count, completion->lane, &found.media_id, found.generation,
+	              &jobs, events + 1);
 	rc = catalog_events_write(catalog, call, events, completion->pool_count + 1, &messages, err);
 	if (rc == RC_OK && !buffer_ok(&jobs))
 		rc = err_set(err, RC_NO_MEMORY, "upload: no memory");

@@ -188,6 +188,23 @@ const struct preset *preset_set_find(const struct preset_set *set, const char *n
 	return NULL;
 }
 
+bool preset_set_pools(const struct preset_set *set, const struct settings *settings, const char *name,
+                      enum media_kind kind, struct preset_pool ret_pools[PRESET_POOLS_MAX], size_t *ret_count)
+{
+	const struct preset *preset = preset_set_find(set, name);
+	struct preset_pool all[PRESET_POOLS_MAX];
+	if (preset == NULL)
+		return false;
+	size_t count = 0, all_count = preset_pools(preset, kind, true, all);
+	for (size_t i = 0; i < all_count; i++) {
+		bool is_needed = all[i].required && kind != MEDIA_DOCUMENT;
+		if (is_needed || settings_find_pool(settings, all[i].name) != NULL)
+			ret_pools[count++] = all[i];
+	}
+	*ret_count = count;
+	return true;
+}
+
 enum rc preset_set_check(const struct settings *settings, struct err *err)
 {
 	struct preset_set *set = NULL;

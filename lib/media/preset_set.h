@@ -42,7 +42,12 @@ void preset_set_free(struct preset_set *set);
 // By its exact name; NULL when there is none.
 const struct preset *preset_set_find(const struct preset_set *set, const char *name);
 
-// True when presets can be read from these settings; for a service's --check-config.
+// The pools that get a job for a media of that preset and kind in an installation of these settings, required ones
+// first: optional ones, and that of documents, only where it is configured. False when there is no such preset.
+bool preset_set_pools(const struct preset_set *set, const struct settings *settings, const char *name,
+                      enum media_kind kind, struct preset_pool ret_pools[PRESET_POOLS_MAX], size_t *ret_count);
+
+// Whether presets can be read from these settings; for a service's --check-config.
 enum rc preset_set_check(const struct settings *settings, struct err *err) MUST_CHECK;
 
 // One line's value as a step or an encoding. RC_INVALID with what is wrong; nothing is written then.

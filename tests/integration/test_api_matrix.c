@@ -69,6 +69,7 @@ static const struct row ROWS[] = {
 	{ "GET", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 200 },
 	{ "GET", "/v1/media/{id}/similar", MEDIA, NULL, NULL, 401, 404, 404, 200 },
 	{ "PATCH", "/v1/media/{id}", MEDIA, NULL, "{\"alt\":\"x\"}", 401, 404, 404, 200 },
+	{ "POST", "/v1/media/{id}/reprocess", MEDIA, NULL, NULL, 401, 404, 404, 409 },
 	{ "DELETE", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 204 },
 	{ "DELETE", "/v1/items/{id}", ITEM, NULL, NULL, 401, 404, 404, 204 },
 	{ "POST", "/v1/uploads", NOTHING, NULL, "{\"filename\":\"a.txt\",\"content_type\":\"text/plain\",\"size\":3}",
