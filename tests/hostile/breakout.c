@@ -17,88 +17,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "tests/hostile/breakout.h"
 #include "transcoder/decoder/sandbox.h"
 #include "transcoder/wire/channel.h"
-
-#define SOCKET 3
-
-struct attack {
-	const char *name;
-	const char *(*run)(void);
-};
-
-static const char *of_errno(long result)
-{
-	return result >= 0 ? "did it" : strerrorname_np(errno);
-}
-
-// ---- against the system ----
-
-static const char *attack_open(void)
-{
-	return of_errno(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
-}
-
-static const char *attack_socket(void)
-{
-	return of_errno(socket(AF_INET, SOCK_STREAM, 0));
-}
-
-static const char *attack_exec(void)
-{
-	char *arguments[] = { (char *)"/bin/true", NULL };
-
-	return of_errno(execve(arguments[0], arguments, NULL));
-}
-
-static const char *attack_fork(void)
-{
-	return of_errno(syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL));
-}
-
-static const char *attack_kill(void)
-{
-	return of_errno(kill(getppid(), SIGKILL));
-}
-
-static const char *attack_ptrace(void)
-{
-	return of_errno(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
-}
-
-static const char *attack_new_code(void)
-{
-	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
-	               ? "refused"
-	               : "did it";
-}
-
-static const char *attack_change_code(void)
-{
-	return of_errno(
-	        mprotect((void *)((uintptr_t)attack_change_code & ~4095ul), 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
-}
-
-static const char *attack_io_uring(void)
-{
-	return of_errno(syscall(SYS_io_uring_setup, 8, NULL));
-}
-
-// getpid by the 32-bit ABI's gate.
-static const char *attack_other_abi(void)
-{
-	long result = 20;
-
-	__asm__ volatile("int $0x80" : "+a"(result) : : "memory", "cc");
-	return result > 0 ? "did it" : "refused";
-}
-
-static const char *attack_raise_limit(void)
-{
-	unsigned long long unlimited[2] = { ~0ull, ~0ull };
-
-	return of_errno(syscall(SYS_prlimit64, 0, 9, unlimited, NULL));
-}
 
 static void *open_in_thread(void *ready)
 {
@@ -106,7 +27,7 @@ static void *open_in_thread(void *ready)
 
 	// Waits from before the sandbox was closed until the attack begins.
 	if (read(((int *)ready)[0], &released, sizeof(released)) == sizeof(released))
-		(void)attack_open();
+		(void)breakout_open();
 	return NULL;
 }
 
@@ -154,7 +75,7 @@ static const char *attack_large_file(void)
 		ssize_t written = write(fd, block, sizeof(block));
 
 		if (written < 0)
-			return of_errno(written);
+			return breakout_errno(written);
 	}
 	return "did it";
 }
@@ -163,7 +84,7 @@ static const char *attack_many_files(void)
 {
 	for (int i = 0; i < 1000; i++) {
 		if (memfd_create("one", MFD_CLOEXEC) < 0)
-			return of_errno(-1);
+			return breakout_errno(-1);
 	}
 	return "did it";
 }
@@ -242,7 +163,7 @@ static const char *attack_garbage(void)
 	struct iovec part = { .iov_base = (void *)"garbage", .iov_len = 7 };
 	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
 
-	return sendmsg(SOCKET, &packet, MSG_NOSIGNAL) == 7 ? NULL : of_errno(-1);
+	return sendmsg(SOCKET, &packet, MSG_NOSIGNAL) == 7 ? NULL : breakout_errno(-1);
 }
 
 static const char *attack_facts_twice(void)
@@ -368,17 +289,6 @@ static const char *attack_after_the_end(void)
 }
 
 static const struct attack attacks[] = {
-	{ "open", attack_open },
-	{ "socket", attack_socket },
-	{ "exec", attack_exec },
-	{ "fork", attack_fork },
-	{ "kill", attack_kill },
-	{ "ptrace", attack_ptrace },
-	{ "new_code", attack_new_code },
-	{ "change_code", attack_change_code },
-	{ "io_uring", attack_io_uring },
-	{ "raise_limit", attack_raise_limit },
-	{ "other_abi", attack_other_abi },
 	{ "old_thread", attack_old_thread },
 	{ "memory", attack_memory },
 	{ "spin", attack_spin },
@@ -411,6 +321,10 @@ static const char *run_attack(const char *name)
 	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
 		if (strcmp(attacks[i].name, name) == 0)
 			return attacks[i].run();
+	}
+	for (size_t i = 0; i < breakout_system_count; i++) {
+		if (strcmp(breakout_system[i].name, name) == 0)
+			return breakout_system[i].run();
 	}
 	return "no such attack";
 }

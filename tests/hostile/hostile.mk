@@ -5,6 +5,7 @@ SANDBOX_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/decoder
 RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o exif_block.o)
 SMALL_ARCHIVES := $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 BREAKOUT := $(BUILD)/tests/hostile/breakout
+UNFILTERED := $(BUILD)/tests/hostile/unfiltered
 
 define LINK_TEST
 	@mkdir -p $(@D)
@@ -26,8 +27,13 @@ $(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/tr
 $(BUILD)/tests/unit/test_sandbox: $(BUILD)/obj/tests/unit/test_sandbox.o $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka -lseccomp)
 DECODER_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_decoder*.c))
-$(DECODER_TESTS): $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(RIG_OBJECTS) $(CHILD_OBJECTS) $(SMALL_ARCHIVES) \
-		| $(BUILD)/bin/safelight-decoder $(BREAKOUT)
-	$(call LINK_TEST,-lcmocka -lturbojpeg -lwebp -lz)
-$(BREAKOUT): $(BUILD)/obj/tests/hostile/breakout.o $(SANDBOX_OBJECTS) $(WIRE_OBJECTS) $(SMALL_ARCHIVES)
+$(DECODER_TESTS): $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(RIG_OBJECTS) $(CHILD_OBJECTS) $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES) \
+		| $(BUILD)/bin/safelight-decoder $(BREAKOUT) $(UNFILTERED)
+	$(call LINK_TEST,-lcmocka -lturbojpeg -lwebp -lz -lseccomp)
+BREAKOUT_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,breakout.o breakout_system.o)
+$(BREAKOUT): $(BREAKOUT_OBJECTS) $(SANDBOX_OBJECTS) $(WIRE_OBJECTS) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lseccomp)
+$(UNFILTERED): $(BREAKOUT_OBJECTS) $(BUILD)/obj/tests/hostile/seccomp_absent.o \
+		$(filter-out %/sandbox_seccomp.o,$(SANDBOX_OBJECTS)) $(WIRE_OBJECTS) $(SMALL_ARCHIVES)
+	$(call LINK_TEST,)
+$(BUILD)/tests/integration/test_transcoder_sandbox: | $(UNFILTERED)

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,6 +140,62 @@ static void test_landlock_refuses_tcp(void **state)
 	assert_holds(check_network);
 }
 
+static int check_scope(void)
+{
+	pid_t threads[SANDBOX_THREADS_MOST];
+	uint32_t abi = 0, layers = 0;
+	size_t count = 0;
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0safelight-scope" };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), caller = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (kill(getppid(), 0) != 0 || bind(listener, (const struct sockaddr *)&name, sizeof(name)) != 0 ||
+	    listen(listener, 1) != 0 || sandbox_list_threads(threads, &count, NULL) != RC_OK ||
+	    sandbox_confine_threads(threads, count, sandbox_new_ruleset(&abi, &layers), NULL) != RC_OK)
+		return 20;
+	if ((layers & WIRE_LAYER_LANDLOCK_SCOPE) == 0)
+		return 0; // an older kernel; the layer is not reported
+	if (kill(getppid(), 0) == 0 || errno != EPERM)
+		return 1;
+	// The listener was made outside of the scope.
+	return connect(caller, (const struct sockaddr *)&name, sizeof(name)) == -1 && errno == EPERM ? 0 : 2;
+}
+
+static void test_landlock_keeps_signals_and_sockets_inside(void **state)
+{
+	(void)state;
+	if (!has_landlock())
+		skip();
+	assert_holds(check_scope);
+}
+
+// ---- rights ----
+
+// Root, but with nothing that root may do; and no program may give it back.
+static int check_rights(void)
+{
+	pid_t threads[SANDBOX_THREADS_MOST];
+	size_t count = 0;
+
+	if (sandbox_list_threads(threads, &count, NULL) != RC_OK ||
+	    sandbox_confine_threads(threads, count, -1, NULL) != RC_OK)
+		return 20;
+	if (chroot("/") == 0 || errno != EPERM)
+		return 1;
+	if (sethostname("x", 1) == 0 || errno != EPERM)
+		return 2;
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 3;
+}
+
+static void test_rights_are_gone(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("SKIPPED: only root has rights to lose\n");
+		skip();
+	}
+	assert_holds(check_rights);
+}
+
 // ---- empty root ----
 
 static int check_empty_root(void)
@@ -187,6 +245,24 @@ static int check_thread_after_filter(void)
 	return pthread_create(&thread, NULL, allocate, NULL) == 0 && pthread_join(thread, NULL) == 0 ? 0 : 2;
 }
 
+// The filter alone, without the other layers: the first call that is not on the list is the last.
+static void test_other_calls_kill(void **state)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3))
+			_exit(1);
+		_exit(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? 2 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
 // Codecs start threads while they work, so clone must work, in the one form that is a thread.
 static void test_threads_can_start(void **state)
 {
@@ -199,7 +275,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_landlock_binds_all_threads),
 		cmocka_unit_test(test_landlock_refuses_tcp),
+		cmocka_unit_test(test_landlock_keeps_signals_and_sockets_inside),
+		cmocka_unit_test(test_rights_are_gone),
 		cmocka_unit_test(test_root_is_empty),
+		cmocka_unit_test(test_other_calls_kill),
 		cmocka_unit_test(test_threads_can_start),
 	};
 

@@ -1,13 +1,15 @@
 // The system calls that decoding needs, and no other: anything else kills the process at once (SIGSYS).
 //
-// Derived from strace over the development photos and every codec; tests/integration/test_decoder.c keeps it honest in
-// both directions (all codecs run inside it, and a break-out dies of it).
+// Derived from strace over a corpus of every codec and of hostile files, and frozen by tests/integration/
+// test_decoder_calls.c: nothing on it is unused without a reason, and nothing beyond it is needed.
 #include "transcoder/decoder/sandbox_priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
@@ -18,14 +20,13 @@
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
 	 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
-// Harmless with any arguments.
+// Harmless with any arguments. What no test's corpus uses has its reason in test_decoder_calls.c.
 static const int free_calls[] = {
 	// memory
 	SCMP_SYS(brk),
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
-	SCMP_SYS(membarrier),
 	// what is already open, and memory files
 	SCMP_SYS(read),
 	SCMP_SYS(write),
@@ -34,13 +35,13 @@ static const int free_calls[] = {
 	SCMP_SYS(fstat),
 	SCMP_SYS(close),
 	SCMP_SYS(memfd_create),
-	SCMP_SYS(ftruncate),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
 	// threads
 	SCMP_SYS(futex),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(rseq),
+
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity),
 	SCMP_SYS(getpid),
@@ -66,7 +67,9 @@ struct narrow_call {
 	struct scmp_arg_cmp condition;
 };
 
-static bool allow_narrow(scmp_filter_ctx filter, int socket)
+#define NARROW_CALLS_MOST 16
+
+static size_t fill_narrow_calls(int socket, struct narrow_call ret_calls[NARROW_CALLS_MOST])
 {
 	const struct narrow_call calls[] = {
 		// No executable memory beyond what the vector compiler (orc) mapped in the warm-up.
@@ -86,7 +89,17 @@ static bool allow_narrow(scmp_filter_ctx filter, int socket)
 		{ SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH) },
 	};
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+	static_assert(sizeof(calls) / sizeof(calls[0]) <= NARROW_CALLS_MOST, "the list fits");
+	memcpy(ret_calls, calls, sizeof(calls));
+	return sizeof(calls) / sizeof(calls[0]);
+}
+
+static bool allow_narrow(scmp_filter_ctx filter, int socket)
+{
+	struct narrow_call calls[NARROW_CALLS_MOST];
+	size_t count = fill_narrow_calls(socket, calls);
+
+	for (size_t i = 0; i < count; i++) {
 		if (seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, calls[i].number, 1, &calls[i].condition) != 0)
 			return false;
 	}
@@ -119,4 +132,29 @@ bool sandbox_allow_calls(int socket)
 	loaded = fill_filter(filter, socket) && seccomp_load(filter) == 0;
 	seccomp_release(filter);
 	return loaded;
+}
+
+static bool has_number(const int *numbers, size_t count, int number)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (numbers[i] == number)
+			return true;
+	}
+	return false;
+}
+
+size_t sandbox_list_calls(int ret_numbers[SANDBOX_CALLS_MOST])
+{
+	const size_t free_count = sizeof(free_calls) / sizeof(free_calls[0]);
+	struct narrow_call narrow[NARROW_CALLS_MOST];
+	size_t narrow_count = fill_narrow_calls(0, narrow), count = 0;
+
+	static_assert(sizeof(free_calls) / sizeof(free_calls[0]) + NARROW_CALLS_MOST <= SANDBOX_CALLS_MOST, "they fit");
+	for (size_t i = 0; i < free_count + narrow_count; i++) {
+		int number = i < free_count ? free_calls[i] : narrow[i - free_count].number;
+
+		if (!has_number(ret_numbers, count, number))
+			ret_numbers[count++] = number;
+	}
+	return count;
 }
