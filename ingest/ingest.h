@@ -24,6 +24,7 @@ struct session_guard;
 struct settings;
 struct store;
 struct tus;
+struct trace_exporter;
 struct work_pool;
 
 // Settings that SIGHUP changes while requests and sweeps are under way; each is read once where it counts.
@@ -77,6 +78,7 @@ struct ingest {
 	struct relay *relay;
 	struct reconciler *reconciler;
 	struct http_server *server;
+	struct trace_exporter *trace; // NULL: nobody wants spans
 	// The store refuses a PUT over an object that is there; true until a probe has shown otherwise.
 	_Atomic bool put_if_absent;
 };

@@ -18,6 +18,7 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "http/server.h"
+#include "http/trace.h"
 #include "ingest/ingest.h"
 #include "ingest/reconciler.h"
 #include "ingest/relay.h"
@@ -205,6 +206,7 @@ static enum rc serve(struct ingest *ingest, struct err *err)
 		.idempotency = &ingest->idempotency,
 		.check_ready = check_ready,
 		.metrics = ingest->metrics,
+		.trace = ingest->trace,
 	};
 	return http_server_start(&config, &ingest->server, err);
 }
@@ -268,6 +270,7 @@ static void stop(void *state, int64_t drain_ms)
 	db_pool_free(ingest->pool);
 	access_token_keys_free(ingest->tokens);
 	preset_set_free(ingest->presets);
+	trace_exporter_free(ingest->trace);
 	metrics_free(ingest->metrics);
 	free(ingest);
 }
@@ -288,6 +291,8 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 		(void)err_prefix(err, rc, "[auth] jwt_key");
 	if (rc == RC_OK)
 		rc = preset_set_new(settings, &ingest->presets, err);
+	if (rc == RC_OK)
+		rc = trace_exporter_configured(settings, "safelight-ingest", ingest->metrics, &ingest->trace, err);
 	if (rc == RC_OK)
 		rc = start_background(ingest, err);
 	if (rc == RC_OK)

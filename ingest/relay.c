@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "bus/streams.h"
 #include "catalog/outbox.h"
 #include "db/listen.h"
+#include "http/trace.h"
 #include "ingest/ingest.h"
 #include "ingest/trouble.h"
 
@@ -73,6 +75,29 @@ static void watch_numbers(struct relay *relay, const struct bus_publication *pub
 		atomic_store(&relay->has_lost, true);
 }
 
+// The call that caused the message: its payload is ours, and a quotation mark inside a text is escaped, so the member's
+// name stands in it once.
+static void record_span(struct relay *relay, const struct outbox_row *row, int64_t now_us)
+{
+	static const char MEMBER[] = "\"traceparent\":\"";
+	char parent[TRACE_PARENT_SIZE], span[TRACE_PARENT_SIZE], name[96];
+	const char *found = strstr(row->payload, MEMBER);
+	if (found == NULL)
+		return;
+	(void)snprintf(parent, sizeof parent, "%s", found + sizeof MEMBER - 1);
+	trace_new_span(parent, span);
+	(void)snprintf(name, sizeof name, "publish %s", row->subject);
+	trace_record(relay->ingest->trace,
+	             &(struct trace_span){ .name = name,
+	                                   .traceparent = span,
+	                                   .parent = parent,
+	                                   .kind = TRACE_PRODUCER,
+	                                   .started_us = row->created_at,
+	                                   .ended_us = now_us,
+	                                   .attributes = { { "messaging.system", "nats", 0 },
+	                                                   { "messaging.message.id", row->message_id, 0 } } });
+}
+
 static enum rc send_batch(void *context, const struct outbox_row *rows, size_t count, struct deadline deadline,
                           bool *ret_sent, struct err *err)
 {
@@ -91,6 +116,8 @@ static enum rc send_batch(void *context, const struct outbox_row *rows, size_t c
 			continue;
 		sent++;
 		watch_numbers(relay, &publications[i]);
+		if (relay->ingest->trace != NULL)
+			record_span(relay, &rows[i], now);
 		metric_observe_us(relay->lag, now > rows[i].created_at ? now - rows[i].created_at : 0);
 	}
 	free(publications);

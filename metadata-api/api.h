@@ -23,6 +23,7 @@ struct session_guard;
 struct settings;
 struct share_board;
 struct variant_cache;
+struct trace_exporter;
 struct work_pool;
 
 // Made at start, read-only afterwards; each member is safe for any thread.
@@ -50,6 +51,7 @@ struct api {
 	struct event_hub *events;       // clients that follow theirs
 	struct variant_cache *variants; // texts of variants, kept
 	struct http_server *server;
+	struct trace_exporter *trace; // NULL: nobody wants spans
 };
 
 // The context of a request's handler.

@@ -19,6 +19,7 @@
 #include "http/rate_limit.h"
 #include "http/respond.h"
 #include "http/server.h"
+#include "http/trace.h"
 #include "media/cursor.h"
 #include "media/preset_set.h"
 #include "metadata-api/account_eraser.h"
@@ -166,6 +167,7 @@ static enum rc serve(struct api *api, struct err *err)
 		.idempotency = &api->idempotency,
 		.check_ready = check_ready,
 		.metrics = api->metrics,
+		.trace = api->trace,
 	};
 	return http_server_start(&config, &api->server, err);
 }
@@ -190,6 +192,7 @@ static void stop(void *state, int64_t drain_ms)
 	password_policy_free(api->passwords);
 	rate_limit_free(api->limits);
 	preset_set_free(api->presets);
+	trace_exporter_free(api->trace);
 	metrics_free(api->metrics);
 	free(api);
 }
@@ -202,6 +205,8 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 	api->settings = settings;
 	api->metrics = metrics_new();
 	enum rc rc = load_keys(api, err);
+	if (rc == RC_OK)
+		rc = trace_exporter_configured(settings, "safelight-api", api->metrics, &api->trace, err);
 	if (rc == RC_OK)
 		rc = open_database(api, err);
 	if (rc == RC_OK) {

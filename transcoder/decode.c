@@ -15,6 +15,7 @@
 #include "transcoder/pool.h"
 #include "transcoder/resize.h"
 #include "transcoder/settle.h"
+#include "transcoder/spans.h"
 #include "transcoder/transcoder.h"
 
 #define POP_MS 200
@@ -127,6 +128,7 @@ static bool run_in_child(struct decoding *decoding, struct child *child)
 	enum rc rc = child_run(child, number, &decoding->job, task->input_fd, decode_deadline(task, settings), &events,
 	                       &outcome, &err);
 	metric_observe_us(pool->metrics.decode_seconds, clock_monotonic_us() - began_us);
+	spans_end_stage(task, "decode", began_us, rc != RC_OK);
 	(void)close(task->input_fd);
 	task->input_fd = -1;
 	bool usable = rc == RC_OK && outcome.usable;

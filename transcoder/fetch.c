@@ -16,6 +16,7 @@
 #include "transcoder/fetch.h"
 #include "transcoder/pool.h"
 #include "transcoder/settle.h"
+#include "transcoder/spans.h"
 #include "transcoder/transcoder.h"
 
 #define FETCH_MS 400
@@ -146,6 +147,7 @@ static void take_one(struct pool *pool, struct bus_lanes *lanes)
 	int64_t began_us = clock_monotonic_us();
 	enum media_reason reason = fetch_original(pool->transcoder, task, &err);
 	metric_observe_us(pool->metrics.fetch_seconds, clock_monotonic_us() - began_us);
+	spans_end_stage(task, "fetch", began_us, reason != REASON_NONE);
 	if (reason == REASON_NONE)
 		hand_over(pool, task);
 	else if (reason != REASON_STORE_FAILED)

@@ -22,6 +22,7 @@
 #include "db/pool.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "http/trace.h"
 #include "media/preset_set.h"
 #include "store/store.h"
 #include "transcoder/child.h"
@@ -202,6 +203,7 @@ static enum rc serve(struct transcoder *transcoder, struct err *err)
 		.context = transcoder,
 		.check_ready = check_ready,
 		.metrics = transcoder->metrics,
+		.trace = transcoder->trace,
 	};
 	return http_server_start(&config, &transcoder->server, err);
 }
@@ -279,6 +281,7 @@ static void stop(void *state, int64_t drain_ms)
 	admission_done(&transcoder->admission);
 	task_list_done(&transcoder->tasks);
 	preset_set_free(transcoder->presets);
+	trace_exporter_free(transcoder->trace);
 	metrics_free(transcoder->metrics);
 	free(transcoder);
 }
@@ -304,6 +307,9 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 		rc = find_decoder(transcoder, err);
 	if (rc == RC_OK)
 		rc = probe_sandbox(transcoder, err);
+	if (rc == RC_OK)
+		rc = trace_exporter_configured(settings, "safelight-transcoder", transcoder->metrics,
+		                               &transcoder->trace, err);
 	if (rc == RC_OK)
 		rc = open_dependencies(transcoder, err);
 	if (rc == RC_OK)

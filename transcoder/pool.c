@@ -33,6 +33,8 @@ static void register_metrics(struct pool *pool)
 	                                   "Claim to published preview.", labels);
 	own->total_seconds =
 	        metrics_add(all, METRIC_HISTOGRAM, "safelight_job_seconds", "Claim to acknowledgement.", labels);
+	own->ready_seconds = metrics_add(all, METRIC_HISTOGRAM, "safelight_media_ready_seconds",
+	                                 "Completed upload to ready, by the pool that was last.", labels);
 	own->workers_wanted =
 	        metrics_add(all, METRIC_GAUGE, "safelight_pool_workers_wanted", "Workers asked for.", labels);
 	own->workers_running =

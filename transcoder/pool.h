@@ -35,6 +35,7 @@ struct pool_metrics {
 	struct metric *decode_seconds;
 	struct metric *preview_seconds; // claim to published preview
 	struct metric *total_seconds;   // claim to acknowledgement
+	struct metric *ready_seconds;   // completed upload to ready
 	struct metric *workers_wanted;
 	struct metric *workers_running;
 	struct metric *children_started;

@@ -20,6 +20,7 @@
 #include "transcoder/pool.h"
 #include "transcoder/resize.h"
 #include "transcoder/settle.h"
+#include "transcoder/spans.h"
 #include "transcoder/transcoder.h"
 
 #define PARALLEL_PUTS 4
@@ -133,6 +134,7 @@ static void publish_preview(struct transcoder *transcoder, struct task *task)
 {
 	struct err err = { 0 };
 	struct job_published published = { 0 };
+	int64_t began_us = clock_monotonic_us();
 	enum rc rc = publish_store_variants(transcoder, task, 0, task->preview_count, &err);
 	if (rc == RC_OK)
 		rc = write_rows(transcoder, task, task->preview_count, catalog_job_publish_preview, &published, &err);
@@ -142,6 +144,7 @@ static void publish_preview(struct transcoder *transcoder, struct task *task)
 		LOG_FAILURE(LOG_WARNING, "preview_not_published", &err, LOG_TEXT("pool", task->claim.pool));
 	else
 		metric_observe_us(task->pool->metrics.preview_seconds, clock_monotonic_us() - task->began_us);
+	spans_end_stage(task, "preview", began_us, rc != RC_OK);
 	task_end_preview(task);
 }
 
@@ -152,6 +155,9 @@ static void report_done(const struct task *task, const struct job_published *pub
 	uuid_format(&task->claim.media_id, media_id);
 	metric_add(task->pool->metrics.done, 1);
 	metric_observe_us(task->pool->metrics.total_seconds, took_us);
+	if (published->is_ready)
+		metric_observe_us(task->pool->metrics.ready_seconds, took_us + task->claim.waited_ms * 1000);
+	spans_end_job(task, NULL);
 	LOG_EVENT(LOG_INFO, "job_done", LOG_TEXT("media_id", media_id), LOG_TEXT("pool", task->claim.pool),
 	          LOG_TEXT("state", media_state_name(published->media_state)),
 	          LOG_INT("variants", (int64_t)task->variant_count), LOG_INT("attempt", task->claim.attempts),
@@ -167,6 +173,7 @@ static void publish_whole(struct transcoder *transcoder, struct task *task)
 		return;
 	}
 	task_wait_preview(task);
+	int64_t began_us = clock_monotonic_us();
 	enum rc rc = atomic_load(&task->lost) ? RC_CONFLICT
 	                                      : publish_store_variants(transcoder, task, 0, task->variant_count, &err);
 	if (rc != RC_OK && rc != RC_CONFLICT) {
@@ -190,6 +197,7 @@ static void publish_whole(struct transcoder *transcoder, struct task *task)
 	}
 	if (bus_message_ack_sync(task->message, &err) != RC_OK)
 		LOG_FAILURE(LOG_INFO, "ack_lost", &err); // it comes once more and finds its job over
+	spans_end_stage(task, "publish", began_us, false);
 	report_done(task, &published);
 	task_free(&transcoder->tasks, task);
 }

@@ -10,6 +10,7 @@
 #include "store/store.h"
 #include "transcoder/pool.h"
 #include "transcoder/resize.h"
+#include "transcoder/spans.h"
 #include "transcoder/transcoder.h"
 
 // Pauses between attempts of one job, by attempts so far.
@@ -137,6 +138,7 @@ void settle_failed(struct transcoder *transcoder, struct task *task, enum media_
 		nak(task, UNSETTLED_MS);
 	} else {
 		struct err why = { .rc = RC_INVALID };
+		spans_end_job(task, media_reason_name(reason));
 		err_set(&why, RC_INVALID, "%s: %s", media_reason_name(reason),
 		        detail == NULL ? media_reason_detail(reason) : detail);
 		log_task(failed.is_final ? LOG_WARNING : LOG_INFO, failed.is_final ? "job_failed" : "attempt_failed",

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "bus/message.h"
+#include "http/trace.h"
 
 void task_list_init(struct task_list *list)
 {
@@ -39,6 +40,7 @@ struct task *task_new(struct task_list *list, struct pool *pool, struct bus_mess
 	task->input_fd = -1;
 	task->began_us = clock_monotonic_us();
 	(void)snprintf(task->traceparent, sizeof task->traceparent, "%s", traceparent);
+	trace_new_span(traceparent, task->span);
 	(void)pthread_mutex_init(&task->lock, NULL);
 	(void)pthread_cond_init(&task->preview_ended, NULL);
 	(void)pthread_mutex_lock(&list->lock);

@@ -32,8 +32,9 @@ struct task {
 	struct bus_message *message; // NULL with resize
 	struct resize *resize;       // whom a variant on demand is for; NULL: a job, which the claim is of
 	struct job_claim claim;
-	char traceparent[EVENT_TRACEPARENT_SIZE];
-	int input_fd; // sealed memory file; -1 once it is not needed any more
+	char traceparent[EVENT_TRACEPARENT_SIZE]; // of the call that caused the job; "" when it is not known
+	char span[EVENT_TRACEPARENT_SIZE];        // of this attempt
+	int input_fd;                             // sealed memory file; -1 once it is not needed any more
 	uint8_t sha256[32];
 	int64_t began_us; // claimed, on the monotonic clock
 	int64_t admitted_bytes;

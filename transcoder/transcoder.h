@@ -29,6 +29,7 @@ struct queue;
 struct resizes;
 struct settings;
 struct store;
+struct trace_exporter;
 
 struct transcoder {
 	const struct settings *settings;
@@ -52,6 +53,7 @@ struct transcoder {
 	bool has_keeper;
 	struct bus_kv_watch *watch;
 	struct http_server *server;
+	struct trace_exporter *trace; // NULL: nobody wants spans
 	struct resizes *resizes;      // variants on demand; NULL: not here
 	atomic_bool stopping;         // take nothing new
 	atomic_bool keeper_stops;     // last of all: leases are beaten while the drain goes on

@@ -9,8 +9,8 @@
 
 #include "base/buffer.h"
 
-static const int64_t BUCKETS_US[] = { 1000,   2500,    5000,    10000,   25000,    50000,    100000,  250000,
-	                              500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000 };
+static const int64_t BUCKETS_US[] = { 1000,   2500,   5000,    10000,   25000,   50000,    100000,   250000,
+	                              300000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000 };
 #define BUCKET_COUNT (sizeof BUCKETS_US / sizeof BUCKETS_US[0])
 
 struct metric {

@@ -38,6 +38,7 @@ struct job_claim {
 	bool required;
 	unsigned attempts; // this one included
 	int64_t token;
+	int64_t waited_ms; // since it was queued, earlier attempts included
 	enum media_state media_state;
 	enum media_kind kind;
 	char content_type[128]; // what the bytes are

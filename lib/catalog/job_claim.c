@@ -27,13 +27,14 @@ static const struct db_statement claim_statement = {
 	                                   "    AND ((jobs.state = 'queued' AND jobs.not_before <= now()) "
 	                                   "      OR (jobs.state = 'running' AND jobs.lease_until < now())) "
 	                                   "  RETURNING jobs.id, jobs.media_id, jobs.owner_id, jobs.generation, jobs.pool, jobs.lane, "
-	                                   "    jobs.required, jobs.attempts, jobs.fencing_token), "
+	                                   "    jobs.required, jobs.attempts, jobs.fencing_token, jobs.queued_at), "
 	                                   "p AS (UPDATE media SET state = 'processing', updated_at = now(), version = version + 1 FROM j "
 	                                   "  WHERE media.id = j.media_id AND media.state = 'uploaded') "
 	                                   "SELECT j.id, j.media_id, j.owner_id, j.generation, j.pool, j.lane, j.required, j.attempts, j.fencing_token, "
 	                                   "  CASE m.state WHEN 'uploaded' THEN 'processing' ELSE m.state END, m.kind, m.content_type, m.size, "
 	                                   "  m.original_key, m.original_etag, m.declared_sha256, m.published_generation, "
-	                                   "  (SELECT u.keep_positions FROM users u WHERE u.id = j.owner_id), m.preset, m.focal_x, m.focal_y "
+	                                   "  (SELECT u.keep_positions FROM users u WHERE u.id = j.owner_id), m.preset, m.focal_x, m.focal_y, "
+	                                   "  (extract(epoch FROM now() - j.queued_at) * 1000)::bigint "
 	                                   "FROM j CROSS JOIN m",
 	.parameter_count = 3,
 };
@@ -95,6 +96,7 @@ static void read_claim(const struct db_result *result, struct job_claim *ret_cla
 		.has_focal = !db_result_is_null(result, 0, 19),
 		.focal_x = db_result_double(result, 0, 19),
 		.focal_y = db_result_double(result, 0, 20),
+		.waited_ms = db_result_int64(result, 0, 21),
 	};
 	copy_text(result, 18, ret_claim->preset, sizeof(ret_claim->preset));
 	copy_text(result, 4, ret_claim->pool, sizeof(ret_claim->pool));

@@ -4,6 +4,7 @@
 #include "base/json_write.h"
 #include "base/limits.h"
 #include "base/metrics.h"
+#include "base/process_metrics.h"
 #include "http/request_priv.h"
 #include "http/respond.h"
 #include "http/server_priv.h"
@@ -60,6 +61,7 @@ static void get_metrics(struct http_request *request)
 	telemetry_refresh(server->telemetry, server->workers);
 	if (server->config.metrics != NULL)
 		metrics_render(server->config.metrics, &out);
+	process_metrics_render(&out);
 	http_respond_buffer(request, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }
 

@@ -7,13 +7,13 @@
 #include <strings.h>
 
 #include "base/arena.h"
-#include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/limits.h"
 #include "http/head_lines.h"
 #include "http/request_priv.h"
 #include "http/respond.h"
 #include "http/text.h"
+#include "http/trace.h"
 
 size_t head_leave_escaped(void *context, struct MHD_Connection *mhd, char *text)
 {
@@ -166,22 +166,7 @@ static void find_request_id(struct http_request *request)
 // W3C Trace Context §3.2, version 00: keep the caller's trace and flags, put our own span; else begin a new trace.
 static void find_trace(struct http_request *request)
 {
-	uint8_t fresh[24];
-	char hex[2 * sizeof fresh + 1];
-	random_fill(fresh, sizeof fresh);
-	encode_hex(fresh, sizeof fresh, hex);
-	const char *given = http_request_header(request, "traceparent");
-	char *out = request->traceparent;
-	if (given != NULL && text_is_traceparent(given)) {
-		memcpy(out, given, HTTP_TRACEPARENT_SIZE);
-		memcpy(out + 36, hex, 16);
-		return;
-	}
-	memcpy(out, "00-", 3);
-	memcpy(out + 3, hex, 32);
-	out[35] = '-';
-	memcpy(out + 36, hex + 32, 16);
-	memcpy(out + 52, "-01", 4);
+	trace_new_span(http_request_header(request, "traceparent"), request->traceparent);
 }
 
 static bool is_address(const char *text)

@@ -16,6 +16,7 @@
 struct http_server;
 struct http_ready;
 struct metrics;
+struct trace_exporter;
 
 // Find out who calls, on the event thread, without blocking. RC_OK: *ret_present tells whether there were credentials
 // and *ret_principal who. RC_DENIED: answered 401. Others: answered by http_respond_rc.
@@ -56,6 +57,7 @@ struct http_server_config {
 	        *idempotency;          // for POSTs with an Idempotency-Key; NULL: the header counts for nothing
 	http_check_ready *check_ready; // NULL: always ready
 	struct metrics *metrics;       // NULL: none, and /metrics is empty
+	struct trace_exporter *trace;  // NULL: no spans; must outlive the server
 };
 
 // Bind, listen, start threads; raises the soft limit of descriptors as needed. The config's strings and routes must

@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/work_pool.h"
 #include "http/request_priv.h"
+#include "http/server_priv.h"
+#include "http/trace.h"
 
 #define TELEMETRY_SLOW_US 1000000
 
@@ -91,6 +94,28 @@ static int64_t own_time_us(const struct http_request *request)
 	return request->answered_us - (request->begun_us != 0 ? request->begun_us : request->started_us);
 }
 
+static void record_span(const struct http_request *request, unsigned status, int64_t took_us)
+{
+	char name[128];
+	if (request->server->config.trace == NULL)
+		return;
+	const char *route = request->route == NULL ? "other" : request->route->path;
+	(void)snprintf(name, sizeof name, "%s %s", request->route == NULL ? "HTTP" : request->route->method, route);
+	int64_t now_us = clock_now_us();
+	trace_record(request->server->config.trace,
+	             &(struct trace_span){ .name = name,
+	                                   .traceparent = request->traceparent,
+	                                   .parent = http_request_header(request, "traceparent"),
+	                                   .kind = TRACE_SERVER,
+	                                   .started_us = now_us - took_us,
+	                                   .ended_us = now_us,
+	                                   .failed = status >= 500,
+	                                   .attributes = { { "http.request.method", request->method, 0 },
+	                                                   { "http.route", route, 0 },
+	                                                   { "http.response.status_code", NULL, status },
+	                                                   { "safelight.request_id", request->id, 0 } } });
+}
+
 void telemetry_end(struct http_telemetry *telemetry, const struct http_request *request, unsigned status)
 {
 	int64_t took_us = request->answered_us == 0 ? 0 : own_time_us(request);
@@ -101,6 +126,7 @@ void telemetry_end(struct http_telemetry *telemetry, const struct http_request *
 	metric_add(metrics->requests[class], 1);
 	if (request->answered_us != 0)
 		metric_observe_us(metrics->seconds, took_us);
+	record_span(request, status, took_us);
 	bool notable = status >= 500 || took_us >= TELEMETRY_SLOW_US;
 	LOG_EVENT(notable ? LOG_INFO : LOG_DEBUG, "http_request", LOG_TEXT("request_id", request->id),
 	          LOG_TEXT("method", request->method),
