@@ -434,6 +434,7 @@ value[STORE_SCHEME]=$STORE_SCHEME
 value[STORE_SERVER]=$(store_server)
 value[STORE_TLS_LINES]=$(store_tls_lines)
 value[MEDIA_BUCKET]=$(setting store media_bucket '[a-z0-9.-]{3,63}')
+value[ORIGINALS_BUCKET]=$ORIGINALS_BUCKET
 value[REGION]=$(setting store region '[A-Za-z0-9-]+')
 value[ACCESS_KEY]=$(setting edge access_key '[A-Za-z0-9+/=._-]+')
 value[SECRET_FILE]=$(secret_file edge secret_key)

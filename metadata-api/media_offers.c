@@ -8,7 +8,7 @@
 #include "base/json_write.h"
 #include "base/settings.h"
 #include "catalog/media.h"
-#include "media/delivery.h"
+#include "media/delivery_original.h"
 #include "media/preset_set.h"
 #include "metadata-api/api.h"
 
@@ -67,4 +67,38 @@ void media_offers_write_on_demand(struct json_write *json, const struct api *api
 	for (size_t i = 0; i < count; i++)
 		write_offer(json, api, &plan[i], &grant);
 	json_write_array_end(json);
+}
+
+bool media_offers_has_original(const struct media_row *media)
+{
+	return media->state == MEDIA_UPLOADED || media->state == MEDIA_PROCESSING || media->state == MEDIA_READY ||
+	       media->state == MEDIA_FAILED;
+}
+
+void media_offers_write_original(struct json_write *json, const struct api *api, const struct media_row *media,
+                                 const char *filename, int64_t expiry)
+{
+	struct delivery_original original = { .expiry = expiry };
+	char path[DELIVERY_ORIGINAL_URL_SIZE], own_name[FILENAME_SIZE], id[UUID_TEXT_SIZE];
+	struct buffer url;
+	// A key that is none of ours cannot be: it is written by ingest alone.
+	if (!object_key_parse_original(media->original_key, strlen(media->original_key), &original.media_id,
+	                               original.random))
+		return;
+	uuid_format(&media->id, id);
+	enum media_format format = media_format_by_content_type(media->content_type);
+	(void)snprintf(own_name, sizeof own_name, "%s.%s", id, media_format_info(format)->extension);
+	const char *name = filename != NULL ? filename : own_name;
+	filename_clean(name, strlen(name), original.filename);
+	buffer_init(&url, URL_BYTES);
+	size_t length = delivery_original_sign(&api->delivery, &original, path);
+	buffer_append_text(&url, api->settings->cdn_public_url);
+	buffer_append(&url, path, length);
+	json_write_text(json, "url", buffer_text(&url));
+	json_write_text(json, "filename", original.filename);
+	json_write_text(json, "content_type",
+	                media->content_type != NULL ? media->content_type : "application/octet-stream");
+	json_write_int(json, "size", media->size);
+	json_write_time(json, "expires_at", expiry * 1000000);
+	buffer_done(&url);
 }

@@ -16,6 +16,7 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
+#include "metadata-api/media_offers.h"
 #include "metadata-api/reply.h"
 #include "metadata-api/variant_cache.h"
 #include "metadata-api/variant_view.h"
@@ -205,6 +206,12 @@ void media_view_write(const struct media_view *view, struct json_write *json, co
 		json_write_raw(json, NULL, view->texts[row].text->text, view->texts[row].text->length);
 	} else {
 		variant_view_write(view->api, view->variants, &media, expiry, json, &view->texts[row].key);
+	}
+	// Beside the text that many share: it is only for who may have it.
+	if (view->audience.is_shared && view->audience.with_original && media_offers_has_original(&media)) {
+		json_write_object_begin(json, "original");
+		media_offers_write_original(json, view->api, &media, NULL, expiry);
+		json_write_object_end(json);
 	}
 	json_write_object_end(json);
 }

@@ -20,6 +20,7 @@ struct uuid;
 struct media_audience {
 	bool is_shared;        // holders of a share link: no file name, hashes, capture time or EXIF
 	bool sees_exif;        // the owner, reading one media: statements of more have no EXIF in their rows
+	bool with_original;    // holders of a share link that allows it
 	int64_t url_seconds;   // least life of a delivery URL; at most twice as long
 	int64_t latest_expiry; // seconds since the epoch beyond which no URL lives; 0: none
 };

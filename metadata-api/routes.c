@@ -11,6 +11,6 @@ const struct route *const API_ROUTES[] = {
 	&route_media_get,      &route_media_change,  &route_media_delete,    &route_media_reprocess,
 	&route_search,         &route_shares_create, &route_shares_list,     &route_shares_revoke,
 	&route_share_revoke,   &route_shared_get,    &route_shared_open,     &route_changes,
-	&route_events,         &route_media_similar,
+	&route_events,         &route_media_similar, &route_media_original,
 };
 const size_t API_ROUTE_COUNT = sizeof API_ROUTES / sizeof API_ROUTES[0];

@@ -31,6 +31,7 @@ extern const struct route route_item_delete;
 extern const struct route route_media_list;
 extern const struct route route_media_get;
 extern const struct route route_media_similar;
+extern const struct route route_media_original;
 extern const struct route route_media_change;
 extern const struct route route_media_delete;
 extern const struct route route_media_reprocess;

@@ -72,13 +72,15 @@ static unsigned abort_upload_days(const struct settings *settings)
 
 static enum rc init_originals(struct store *store, const struct settings *settings, struct err *err)
 {
-	// The key that signs uploads can put and nothing else; ingest checks, lists and removes; the transcoder reads.
+	// The key that signs uploads can put and nothing else; ingest checks, lists and removes; the transcoder and
+	// the edge read by key: the edge what a signed URL names, and nobody can guess the names.
 	const struct grant grants[] = {
 		{ settings->ingest_presign_access_key, { "s3:PutObject", NULL } },
 		{ settings->ingest_access_key,
 		  { "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "s3:ListBucketMultipartUploads",
 		    "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", NULL } },
 		{ settings->transcoder_access_key, { "s3:GetObject", NULL } },
+		{ settings->edge_access_key, { "s3:GetObject", NULL } },
 	};
 	const char *bucket = settings->store_originals_bucket;
 	enum rc rc = store_bucket_create(store, bucket, err);

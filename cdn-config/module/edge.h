@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "media/delivery.h"
+#include "media/delivery_original.h"
 #include "store/sigv4.h"
 
 // Where media come from on a miss, and who asks.
@@ -45,9 +46,12 @@ struct edge_main_conf {
 	uint64_t id_state;                               // random at first, then counting
 };
 
+// What a location delivers.
+enum edge_delivery { EDGE_NO_DELIVERY, EDGE_VARIANTS, EDGE_ORIGINALS };
+
 // Configuration of a location. Pointers are NULL where nothing was said there or around it.
 struct edge_conf {
-	ngx_flag_t delivery;
+	ngx_uint_t delivery; // enum edge_delivery
 	ngx_flag_t metrics;
 	struct delivery_keys *keys;
 	struct edge_origin *origin;
@@ -60,11 +64,13 @@ struct edge_conf {
 struct edge_context {
 	bool is_method_refused; // neither GET nor HEAD; the verdict was not reached then
 	enum delivery_verdict verdict;
-	struct delivery_grant grant;    // of DELIVERY_OK only, like what follows
-	enum media_format format;       // granted or negotiated
-	ngx_str_t object_key;           // NUL-terminated, the end of the request's uri
-	char amz_date[SIGV4_TIME_SIZE]; // of the origin request; "" before it
-	ngx_str_t authorization;        // of the origin request, in the request's pool
+	struct delivery_grant grant;        // of DELIVERY_OK only, like what follows
+	enum media_format format;           // granted or negotiated
+	struct delivery_original *original; // of a request for an original, whose expiry is the grant's; else NULL
+	ngx_str_t object_key;               // NUL-terminated, the end of the request's uri
+	char amz_date[SIGV4_TIME_SIZE];     // of the origin request; "" before it
+	ngx_str_t authorization;            // of the origin request, in the request's pool
+	time_t signed_at;
 };
 
 extern ngx_module_t ngx_http_safelight_module;
@@ -105,7 +111,8 @@ ngx_int_t edge_headers_add(ngx_http_request_t *request, ngx_str_t name, ngx_str_
 // The headers of every answer of ours: request id, nosniff, CSP, CORP. NGX_OK or NGX_ERROR.
 ngx_int_t edge_headers_add_common(ngx_http_request_t *request);
 
-// Sign the origin request of this context, once: fills amz_date and authorization. NGX_OK or NGX_ERROR (logged).
+// Sign the origin request of this context, unless that was done a moment ago (slices of one original are fetched one
+// after the other, for as long as the client takes): fills amz_date and authorization. NGX_OK or NGX_ERROR (logged).
 ngx_int_t edge_origin_sign(ngx_http_request_t *request, struct edge_origin *origin, struct edge_context *context);
 
 // Answer with a problem (RFC 9457) or with another body; what these return is what a content handler returns.

@@ -1,6 +1,8 @@
 // The check of a delivery URL, before nginx looks into its cache.
 #include "cdn-config/module/edge.h"
 
+#include <assert.h>
+
 #include "base/file.h"
 #include "media/negotiate.h"
 
@@ -52,9 +54,10 @@ static enum media_format choose_format(const ngx_http_request_t *request, const 
 static ngx_int_t go_for_object(ngx_http_request_t *request, const struct edge_origin *origin,
                                struct edge_context *context, const char *path, size_t path_length)
 {
+	static_assert(sizeof(DELIVERY_PREFIX) == sizeof(DELIVERY_ORIGINAL_PREFIX), "one length of prefixes");
 	const size_t prefix_length = sizeof(DELIVERY_PREFIX) - 1;
 	const char *extension = "";
-	if (context->grant.format == FORMAT_NONE)
+	if (context->original == NULL && context->grant.format == FORMAT_NONE)
 		extension = media_format_info(context->format)->extension;
 	size_t extension_length = strlen(extension);
 	u_char *uri = ngx_pnalloc(request->pool, origin->path_prefix.len + path_length + 1 + extension_length + 1);
@@ -102,7 +105,7 @@ static ngx_int_t refuse_url(ngx_http_request_t *request, enum delivery_verdict v
 ngx_int_t edge_delivery_check(ngx_http_request_t *request)
 {
 	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
-	if (!location->delivery)
+	if (location->delivery == EDGE_NO_DELIVERY)
 		return NGX_DECLINED;
 	struct edge_context *context = context_new(request);
 	if (context == NULL)
@@ -115,11 +118,24 @@ ngx_int_t edge_delivery_check(ngx_http_request_t *request)
 	size_t length = request->unparsed_uri.len;
 	const char *mark = memchr(path, '?', length);
 	size_t path_length = mark != NULL ? (size_t)(mark - path) : length;
-	context->verdict = delivery_verify(location->keys, path, path_length, mark != NULL ? mark + 1 : NULL,
-	                                   mark != NULL ? length - path_length - 1 : 0, ngx_time(), &context->grant);
+	const char *query = mark != NULL ? mark + 1 : NULL;
+	size_t query_length = mark != NULL ? length - path_length - 1 : 0;
+	if (location->delivery == EDGE_ORIGINALS) {
+		context->original = ngx_palloc(request->pool, sizeof(*context->original));
+		if (context->original == NULL)
+			return NGX_HTTP_INTERNAL_SERVER_ERROR;
+		context->verdict = delivery_original_verify(location->keys, path, path_length, query, query_length,
+		                                            ngx_time(), context->original);
+	} else {
+		context->verdict = delivery_verify(location->keys, path, path_length, query, query_length, ngx_time(),
+		                                   &context->grant);
+	}
 	if (context->verdict != DELIVERY_OK)
 		return refuse_url(request, context->verdict);
-	context->format = choose_format(request, &context->grant);
+	if (context->original != NULL)
+		context->grant.expiry = context->original->expiry;
+	else
+		context->format = choose_format(request, &context->grant);
 	return go_for_object(request, location->origin, context, path, path_length);
 }
 

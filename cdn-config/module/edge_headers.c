@@ -53,11 +53,12 @@ void edge_headers_clear(ngx_http_request_t *request)
 // What clients may keep, and for how long: never longer than their URL lives.
 static ngx_int_t add_cache_control(ngx_http_request_t *request, const struct edge_context *context)
 {
-	static const char front[] = "public, max-age=", back[] = ", immutable";
-	u_char *text = ngx_pnalloc(request->pool, sizeof(front) + NGX_INT64_LEN + sizeof(back));
+	static const char variants[] = "public, max-age=", originals[] = "private, max-age=", back[] = ", immutable";
+	u_char *text = ngx_pnalloc(request->pool, sizeof(originals) + NGX_INT64_LEN + sizeof(back));
 	if (text == NULL)
 		return NGX_ERROR;
-	u_char *end = ngx_cpymem(text, front, sizeof(front) - 1);
+	u_char *end = context->original != NULL ? ngx_cpymem(text, originals, sizeof(originals) - 1)
+	                                        : ngx_cpymem(text, variants, sizeof(variants) - 1);
 	end = ngx_sprintf(end, "%L", (int64_t)delivery_max_age(context->grant.expiry, ngx_time()));
 	end = ngx_cpymem(end, back, sizeof(back) - 1);
 	return edge_headers_add(request, EDGE_TEXT("Cache-Control"), (ngx_str_t){ (size_t)(end - text), text });
@@ -72,10 +73,22 @@ static void set_content_type(ngx_http_request_t *request, enum media_format form
 	request->headers_out.charset.len = 0;
 }
 
+// An original is data of somebody's: a browser saves it and never shows it, whatever it is.
+static ngx_int_t add_disposition(ngx_http_request_t *request, const struct delivery_original *original)
+{
+	u_char *text = ngx_pnalloc(request->pool, FILENAME_DISPOSITION_SIZE);
+	if (text == NULL)
+		return NGX_ERROR;
+	size_t length = filename_format_disposition(original->filename, true, (char *)text);
+	return edge_headers_add(request, EDGE_TEXT("Content-Disposition"), (ngx_str_t){ length, text });
+}
+
 static ngx_int_t add_delivery_headers(ngx_http_request_t *request, const struct edge_context *context)
 {
 	if (edge_headers_add_common(request) != NGX_OK || add_cache_control(request, context) != NGX_OK)
 		return NGX_ERROR;
+	if (context->original != NULL)
+		return add_disposition(request, context->original);
 	ngx_uint_t cache_status = request->upstream != NULL ? request->upstream->cache_status : 0;
 	if (cache_status != 0 &&
 	    edge_headers_add(request, EDGE_TEXT("X-Cache"), ngx_http_cache_status[cache_status - 1]) != NGX_OK)
@@ -98,7 +111,7 @@ static const struct edge_context *object_context(ngx_http_request_t *request)
 {
 	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
 	ngx_uint_t status = request->headers_out.status;
-	if (!location->delivery || request != request->main ||
+	if (location->delivery == EDGE_NO_DELIVERY || request != request->main ||
 	    (status != NGX_HTTP_OK && status != NGX_HTTP_PARTIAL_CONTENT && status != NGX_HTTP_NOT_MODIFIED))
 		return NULL;
 	const struct edge_context *context = edge_context_find(request);

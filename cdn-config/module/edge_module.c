@@ -3,10 +3,19 @@
 
 #include "base/crypto.h"
 
+static ngx_conf_enum_t delivery_kinds[] = {
+	{ ngx_string("off"), EDGE_NO_DELIVERY },
+	{ ngx_string("on"), EDGE_VARIANTS },
+	{ ngx_string("originals"), EDGE_ORIGINALS },
+	{ ngx_null_string, 0 },
+};
+
 static ngx_command_t edge_commands[] = {
-	// safelight_delivery on|off: GET and HEAD with a valid delivery URL only, format negotiated, our headers only.
-	{ ngx_string("safelight_delivery"), NGX_HTTP_LOC_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
-	  NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct edge_conf, delivery), NULL },
+	// safelight_delivery on|originals|off: GET and HEAD with a valid delivery URL only, format negotiated, our
+	// headers
+	// only; originals as attachments.
+	{ ngx_string("safelight_delivery"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+	  NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct edge_conf, delivery), delivery_kinds },
 
 	// safelight_delivery_keys_file FILE: the keys that verify (media/delivery.h); read when nginx loads or reloads.
 	{ ngx_string("safelight_delivery_keys_file"),
@@ -46,7 +55,7 @@ static void *create_location_conf(ngx_conf_t *conf)
 	struct edge_conf *location = ngx_pcalloc(conf->pool, sizeof(*location));
 	if (location == NULL)
 		return NULL;
-	location->delivery = NGX_CONF_UNSET;
+	location->delivery = NGX_CONF_UNSET_UINT;
 	location->metrics = NGX_CONF_UNSET;
 	return location;
 }
@@ -54,13 +63,13 @@ static void *create_location_conf(ngx_conf_t *conf)
 static char *merge_location_conf(ngx_conf_t *conf, void *parent, void *child)
 {
 	struct edge_conf *outer = parent, *inner = child;
-	ngx_conf_merge_value(inner->delivery, outer->delivery, 0);
+	ngx_conf_merge_uint_value(inner->delivery, outer->delivery, EDGE_NO_DELIVERY);
 	ngx_conf_merge_value(inner->metrics, outer->metrics, 0);
 	if (inner->keys == NULL)
 		inner->keys = outer->keys;
 	if (inner->origin == NULL)
 		inner->origin = outer->origin;
-	if (inner->delivery && (inner->keys == NULL || inner->origin == NULL)) {
+	if (inner->delivery != EDGE_NO_DELIVERY && (inner->keys == NULL || inner->origin == NULL)) {
 		ngx_conf_log_error(NGX_LOG_EMERG, conf, 0,
 		                   "safelight_delivery needs safelight_delivery_keys_file and safelight_origin");
 		return NGX_CONF_ERROR;

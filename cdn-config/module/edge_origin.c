@@ -4,6 +4,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 
+// Stores take a signature for fifteen minutes.
+#define SIGNATURE_SECONDS 60
+
 void edge_secret_free(char *text)
 {
 	if (text == NULL)
@@ -14,7 +17,7 @@ void edge_secret_free(char *text)
 
 ngx_int_t edge_origin_sign(ngx_http_request_t *request, struct edge_origin *origin, struct edge_context *context)
 {
-	if (context->authorization.len > 0)
+	if (context->authorization.len > 0 && ngx_time() - context->signed_at < SIGNATURE_SECONDS)
 		return NGX_OK;
 	char *authorization = ngx_pnalloc(request->pool, SIGV4_AUTHORIZATION_SIZE);
 	if (authorization == NULL)
@@ -33,6 +36,7 @@ ngx_int_t edge_origin_sign(ngx_http_request_t *request, struct edge_origin *orig
 		              err.text);
 		return NGX_ERROR;
 	}
+	context->signed_at = ngx_time();
 	context->authorization = (ngx_str_t){ strlen(authorization), (u_char *)authorization };
 	return NGX_OK;
 }

@@ -74,6 +74,7 @@ static ngx_int_t get_amz_date(ngx_http_request_t *request, ngx_http_variable_val
 	if (edge_origin_sign(request, origin_of(request), context) != NGX_OK)
 		return NGX_ERROR;
 	set_text(value, context->amz_date, strlen(context->amz_date));
+	value->no_cacheable = 1; // each slice asks again
 	return NGX_OK;
 }
 
@@ -86,6 +87,7 @@ static ngx_int_t get_authorization(ngx_http_request_t *request, ngx_http_variabl
 	if (edge_origin_sign(request, origin_of(request), context) != NGX_OK)
 		return NGX_ERROR;
 	set_text(value, (const char *)context->authorization.data, context->authorization.len);
+	value->no_cacheable = 1;
 	return NGX_OK;
 }
 

@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "base/encoding.h"
+#include "media/delivery_priv.h"
 
 #define PREFIX_LENGTH (sizeof(DELIVERY_PREFIX) - 1)
-#define SIGNATURE_LENGTH 43 // base64url of SHA256_SIZE bytes
 #define EXPIRY_DIGITS_MAX 11
 #define MESSAGE_LABEL "safelight-delivery-v1\n"
-#define MESSAGE_SIZE 256
 
 // Every permitted value of f, so that a set has one text.
 static const struct {
@@ -25,22 +24,17 @@ static const struct {
 };
 #define FORMAT_LIST_COUNT (sizeof(format_lists) / sizeof(format_lists[0]))
 
-// A stretch of the request's own bytes.
-struct slice {
-	const char *data;
-	size_t length;
-};
-
 static bool slice_equals(struct slice slice, const char *text)
 {
 	return strlen(text) == slice.length && memcmp(slice.data, text, slice.length) == 0;
 }
 
-// The MAC of a grant's parts as they stand in the URL. The parts are bounded by their grammar.
-static void sign_parts(const struct hmac_key *key, const struct slice parts[4], uint8_t ret_mac[SHA256_SIZE])
+void delivery_mac(const struct hmac_key *key, const char *label, const struct slice parts[4],
+                  uint8_t ret_mac[SHA256_SIZE])
 {
-	char message[MESSAGE_SIZE] = MESSAGE_LABEL;
-	size_t length = sizeof(MESSAGE_LABEL) - 1;
+	char message[DELIVERY_MESSAGE_SIZE];
+	size_t length = strlen(label);
+	memcpy(message, label, length);
 	for (int i = 0; i < 4; i++) {
 		assert(length + parts[i].length + 1 <= sizeof(message));
 		if (i > 0)
@@ -73,35 +67,42 @@ static size_t write_path(const struct delivery_grant *grant, char ret_path[DELIV
 	return length;
 }
 
+size_t delivery_append_signature(const struct delivery_keys *keys, const char *label, int64_t expiry, struct slice last,
+                                 char *url, size_t path_length, size_t size)
+{
+	const char *id = keys->entries[0].id;
+	char text[EXPIRY_DIGITS_MAX + 1];
+	int text_length = snprintf(text, sizeof(text), "%lld", (long long)expiry);
+	assert(text_length > 0 && (size_t)text_length < sizeof(text));
+	uint8_t mac[SHA256_SIZE];
+	delivery_mac(&keys->entries[0].key, label,
+	             (struct slice[4]){ { url, path_length }, { text, (size_t)text_length }, { id, strlen(id) }, last },
+	             mac);
+	char signature[BASE64_TEXT_SIZE(SHA256_SIZE)];
+	encode_base64url(mac, sizeof(mac), signature);
+	int length = snprintf(url + path_length, size - path_length, "?e=%s&k=%s&s=%s", text, id, signature);
+	assert(length > 0 && (size_t)length < size - path_length);
+	return path_length + (size_t)length;
+}
+
 size_t delivery_sign(const struct delivery_keys *keys, const struct delivery_grant *grant,
                      char ret_url[DELIVERY_URL_SIZE])
 {
 	assert(keys->count > 0 && grant->expiry >= 0 && grant->expiry <= DELIVERY_EXPIRY_MAX);
 	const char *formats = grant->format == FORMAT_NONE ? formats_text(grant->formats) : "";
 	assert(formats != NULL);
-	const char *id = keys->entries[0].id;
-	size_t path_length = write_path(grant, ret_url);
-	char expiry[EXPIRY_DIGITS_MAX + 1];
-	int expiry_length = snprintf(expiry, sizeof(expiry), "%lld", (long long)grant->expiry);
-	assert(expiry_length > 0 && (size_t)expiry_length < sizeof(expiry));
-
-	uint8_t mac[SHA256_SIZE];
-	sign_parts(&keys->entries[0].key,
-	           (struct slice[4]){ { ret_url, path_length },
-	                              { expiry, (size_t)expiry_length },
-	                              { id, strlen(id) },
-	                              { formats, strlen(formats) } },
-	           mac);
-	char signature[BASE64_TEXT_SIZE(SHA256_SIZE)];
-	encode_base64url(mac, sizeof(mac), signature);
-	int length = snprintf(ret_url + path_length, DELIVERY_URL_SIZE - path_length, "?e=%s&k=%s&s=%s%s%s", expiry, id,
-	                      signature, *formats != '\0' ? "&f=" : "", formats);
-	assert(length > 0 && (size_t)length < DELIVERY_URL_SIZE - path_length);
-	return path_length + (size_t)length;
+	size_t length = delivery_append_signature(keys, MESSAGE_LABEL, grant->expiry,
+	                                          (struct slice){ formats, strlen(formats) }, ret_url,
+	                                          write_path(grant, ret_url), DELIVERY_URL_SIZE);
+	if (*formats != '\0') {
+		int written = snprintf(ret_url + length, DELIVERY_URL_SIZE - length, "&f=%s", formats);
+		assert(written > 0 && (size_t)written < DELIVERY_URL_SIZE - length);
+		length += (size_t)written;
+	}
+	return length;
 }
 
-// Take `name=value` off the front of the query: the value runs to the next '&' or the end.
-static bool take_parameter(struct slice *query, const char *name, struct slice *ret_value)
+bool delivery_take_parameter(struct slice *query, const char *name, struct slice *ret_value)
 {
 	size_t name_length = strlen(name);
 	if (query->length < name_length || memcmp(query->data, name, name_length) != 0)
@@ -141,7 +142,7 @@ static unsigned letters_value(const char *letters)
 // A signature's bytes; false unless the text is the one text of some 32 bytes (unused bits are zero).
 static bool parse_signature(struct slice text, uint8_t ret_mac[SHA256_SIZE])
 {
-	if (text.length != SIGNATURE_LENGTH)
+	if (text.length != DELIVERY_SIGNATURE_LENGTH)
 		return false;
 	// The last three letters hold 18 bits, of which two are unused; 'A' stands for six zeros.
 	const char last[4] = { text.data[40], text.data[41], text.data[42], 'A' };
@@ -220,24 +221,40 @@ static const struct hmac_key *find_key(const struct delivery_keys *keys, struct 
 	return NULL;
 }
 
+bool delivery_take_claim(struct slice *query, struct delivery_claim *ret_claim)
+{
+	struct slice signature;
+	return delivery_take_parameter(query, "e=", &ret_claim->expiry_text) &&
+	       parse_expiry(ret_claim->expiry_text, &ret_claim->expiry) &&
+	       delivery_take_parameter(query, "&k=", &ret_claim->key_id) && key_id_is_valid(ret_claim->key_id) &&
+	       delivery_take_parameter(query, "&s=", &signature) && parse_signature(signature, ret_claim->mac);
+}
+
+enum delivery_verdict delivery_judge(const struct delivery_keys *keys, const char *label, struct slice path,
+                                     const struct delivery_claim *claim, struct slice last, int64_t now)
+{
+	const struct hmac_key *key = find_key(keys, claim->key_id);
+	if (key == NULL)
+		return DELIVERY_UNKNOWN_KEY;
+	uint8_t mac[SHA256_SIZE];
+	delivery_mac(key, label, (struct slice[4]){ path, claim->expiry_text, claim->key_id, last }, mac);
+	if (!crypto_equal(mac, claim->mac, sizeof(mac)))
+		return DELIVERY_BAD_SIGNATURE;
+	return claim->expiry != DELIVERY_FOREVER && now > claim->expiry ? DELIVERY_EXPIRED : DELIVERY_OK;
+}
+
 enum delivery_verdict delivery_verify(const struct delivery_keys *keys, const char *path, size_t path_length,
                                       const char *query, size_t query_length, int64_t now,
                                       struct delivery_grant *ret_grant)
 {
 	struct delivery_grant grant = { .formats = 0 };
-	struct slice rest = { query, query_length };
-	struct slice expiry, id, signature, formats = { NULL, 0 };
-	uint8_t claimed[SHA256_SIZE];
+	struct slice rest = { query, query_length }, formats = { NULL, 0 };
+	struct delivery_claim claim;
 
-	if (query == NULL || !parse_path(path, path_length, &grant))
-		return DELIVERY_MALFORMED;
-	if (!take_parameter(&rest, "e=", &expiry) || !parse_expiry(expiry, &grant.expiry) ||
-	    !take_parameter(&rest, "&k=", &id) || !key_id_is_valid(id) || !take_parameter(&rest, "&s=", &signature))
-		return DELIVERY_MALFORMED;
-	if (!parse_signature(signature, claimed))
+	if (query == NULL || !parse_path(path, path_length, &grant) || !delivery_take_claim(&rest, &claim))
 		return DELIVERY_MALFORMED;
 	if (grant.format == FORMAT_NONE) {
-		if (!take_parameter(&rest, "&f=", &formats))
+		if (!delivery_take_parameter(&rest, "&f=", &formats))
 			return DELIVERY_MALFORMED;
 		grant.formats = parse_formats(formats);
 		if (grant.formats == 0)
@@ -245,18 +262,12 @@ enum delivery_verdict delivery_verify(const struct delivery_keys *keys, const ch
 	}
 	if (rest.length != 0)
 		return DELIVERY_MALFORMED;
-
-	const struct hmac_key *key = find_key(keys, id);
-	if (key == NULL)
-		return DELIVERY_UNKNOWN_KEY;
-	uint8_t mac[SHA256_SIZE];
-	sign_parts(key, (struct slice[4]){ { path, path_length }, expiry, id, formats }, mac);
-	if (!crypto_equal(mac, claimed, sizeof(mac)))
-		return DELIVERY_BAD_SIGNATURE;
-	if (grant.expiry != DELIVERY_FOREVER && now > grant.expiry)
-		return DELIVERY_EXPIRED;
-	*ret_grant = grant;
-	return DELIVERY_OK;
+	enum delivery_verdict verdict =
+	        delivery_judge(keys, MESSAGE_LABEL, (struct slice){ path, path_length }, &claim, formats, now);
+	grant.expiry = claim.expiry;
+	if (verdict == DELIVERY_OK)
+		*ret_grant = grant;
+	return verdict;
 }
 
 const char *delivery_verdict_name(enum delivery_verdict verdict)

@@ -68,6 +68,7 @@ static const struct row ROWS[] = {
 	{ "GET", "/v1/media", NOTHING, NULL, NULL, 401, 200, 200, 200 },
 	{ "GET", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 200 },
 	{ "GET", "/v1/media/{id}/similar", MEDIA, NULL, NULL, 401, 404, 404, 200 },
+	{ "GET", "/v1/media/{id}/original", MEDIA, NULL, NULL, 401, 404, 404, 200 },
 	{ "PATCH", "/v1/media/{id}", MEDIA, NULL, "{\"alt\":\"x\"}", 401, 404, 404, 200 },
 	{ "POST", "/v1/media/{id}/reprocess", MEDIA, NULL, NULL, 401, 404, 404, 409 },
 	{ "DELETE", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 204 },
