@@ -14,6 +14,7 @@ struct db_pool;
 struct http_client;
 struct http_request;
 struct http_server;
+struct invalidator;
 struct metric;
 struct metrics;
 struct preset_set;
@@ -72,7 +73,8 @@ struct ingest {
 	struct store *store;       // with ingest's own credentials: checks, lists, removes
 	struct store *presigner;   // with those that may only put; signs, never calls
 	struct bus *bus;
-	struct http_client *client; // for purges at the edges
+	struct invalidator *invalidator; // of CloudFront's copies; NULL: none configured
+	struct http_client *client;      // for purges at the edges
 	struct work_pool *settlers; // requests that wait for the store, so that a store that hangs stops nobody else
 	struct tus *tus;            // uploads that stream through us
 	struct relay *relay;

@@ -8,6 +8,7 @@
 #include "catalog/sweep.h"
 #include "ingest/edge_purge.h"
 #include "ingest/ingest.h"
+#include "ingest/invalidate.h"
 #include "ingest/sweep.h"
 #include "store/store.h"
 
@@ -94,7 +95,9 @@ static enum rc purge_edges(struct sweep *sweep, struct batch *batch, struct err 
 {
 	struct err one = { 0 };
 	enum rc rc = RC_OK;
-	if (edge_purge(sweep->ingest, batch->targets, batch->count, deadline_after_ms(SWEEP_CALL_MS), &one) == RC_OK)
+	if (edge_purge(sweep->ingest, batch->targets, batch->count, deadline_after_ms(SWEEP_CALL_MS), &one) == RC_OK &&
+	    invalidate_keys(sweep->ingest->invalidator, batch->targets, batch->count, deadline_after_ms(SWEEP_CALL_MS),
+	                    &one) == RC_OK)
 		return RC_OK;
 	LOG_FAILURE(LOG_WARNING, "purge_failed", &one, LOG_INT("keys", batch->count));
 	for (size_t i = 0; i < batch->count && rc == RC_OK; i++)

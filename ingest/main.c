@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "http/trace.h"
 #include "ingest/ingest.h"
+#include "ingest/invalidate.h"
 #include "ingest/reconciler.h"
 #include "ingest/relay.h"
 #include "ingest/routes.h"
@@ -236,6 +237,8 @@ static enum rc start_background(struct ingest *ingest, struct err *err)
 	if (rc == RC_OK)
 		rc = http_client_new(&(struct http_client_config){ .user_agent = "safelight-ingest" }, &ingest->client,
 		                     err);
+	if (rc == RC_OK)
+		rc = invalidator_new(settings, ingest->client, ingest->metrics, &ingest->invalidator, err);
 	if (rc == RC_OK) {
 		ingest->settlers =
 		        work_pool_new("settle", (unsigned)settings->http_workers, (size_t)settings->http_queue, err);
@@ -260,6 +263,7 @@ static void stop(void *state, int64_t drain_ms)
 	work_pool_free(ingest->settlers);
 	reconciler_stop(ingest->reconciler);
 	relay_stop(ingest->relay);
+	invalidator_free(ingest->invalidator);
 	http_client_free(ingest->client);
 	bus_close(ingest->bus);
 	store_free(ingest->presigner);
@@ -312,7 +316,7 @@ int main(int argc, char **argv)
 	static const struct service SERVICE = {
 		.name = "ingest",
 		.summary = "takes uploads, verifies them, relays events, and reconciles what was left behind.",
-		.secrets = "ingest.* bus.* auth.* cdn.purge_token",
+		.secrets = "ingest.* bus.* auth.* cdn.purge_token cdn.cloudfront_secret_key",
 		.check = preset_set_check,
 		.start = start,
 		.reload = reload,

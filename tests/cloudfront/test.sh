@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The CloudFront Function and the pages' helper of samples/snippets in Node, the CloudFormation template through cfn-lint. Prints
-# TAP; what is not installed is skipped.
+# The CloudFront Function and the pages' helper of samples/snippets in Node, the CloudFormation template through cfn-lint, the
+# Terraform text through an HCL parser. Prints TAP; what is not installed is skipped.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 number=0
@@ -66,5 +66,11 @@ if command -v cfn-lint >/dev/null && cfn-lint --version >/dev/null 2>&1; then
 	report $? 'cfn-lint accepts the template' "$log"
 else
 	skip 'cfn-lint accepts the template' 'no cfn-lint (pip install cfn-lint)'
+fi
+# npm ci brings an HCL parser; where npm cannot be reached it is what was not looked at.
+if command -v npm >/dev/null && (cd tests/cloudfront && { [ -d node_modules/@cdktf ] || npm ci >/dev/null 2>&1; }); then
+	run_node terraform tests/cloudfront/terraform.test.mjs 5
+else
+	skip 'main.tf parses and says the same' 'npm cannot bring its parser'
 fi
 printf '1..%d\n' "$number"
