@@ -70,6 +70,9 @@ enum rc catalog_upload_begin(const struct catalog *catalog, const struct catalog
                              const struct upload_new *upload, struct upload_begun *ret_begun,
                              struct err *err) MUST_CHECK;
 
+// The statement of catalog_upload_begin, for the bench that has pgbench do the same.
+const char *catalog_upload_begin_sql(void);
+
 // Begin all or none, in one transaction; a camera roll. On failure *ret_index is the culprit's (or count).
 enum rc catalog_upload_begin_many(const struct catalog *catalog, const struct catalog_call *call,
                                   const struct upload_new *uploads, size_t count, struct upload_begun *ret_begun,

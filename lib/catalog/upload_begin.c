@@ -56,6 +56,11 @@ static const struct db_statement begin_statement = {
 	.parameter_count = BEGIN_VALUES,
 };
 
+const char *catalog_upload_begin_sql(void)
+{
+	return begin_statement.sql;
+}
+
 enum begin_column {
 	COLUMN_BEGUN,
 	COLUMN_OWNER_EXISTS,

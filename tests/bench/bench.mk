@@ -11,3 +11,12 @@ bench-edge: $(EDGE_MODULE) $(BUILD)/tests/bench/edge_sign ## signed hits of the 
 bench-search: $(BUILD)/bin/safelightctl ## search at a million items of one owner (SAFELIGHT_CONFIG names a running stack's)
 	$(Q)BUILD="$(BUILD)" tests/bench/search.sh
 .PHONY: bench-search
+
+$(BUILD)/tests/bench/ingest_sql: $(BUILD)/obj/tests/bench/ingest_sql.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(LIBS)
+
+bench-ingest: build $(BUILD)/tests/bench/ingest_sql ## begins of uploads against pgbench doing the same transaction, on a stack of its own
+	$(Q)BUILD="$(BUILD)" tests/bench/ingest.sh
+.PHONY: bench-ingest

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/settings.h"
 #include "store/store_multipart.h"
+#include "store/store_presign.h"
 #include "tests/integration/support/stack.h"
 #include "tests/integration/support/store.h"
 #include "tests/integration/support/upload.h"
@@ -409,6 +411,29 @@ static void grows_the_parts_of_the_longest(void **state)
 	expect("DELETE", &upload, "", NULL, 204);
 }
 
+// What the store says once a URL's time is over: it is the same signing, only shorter than a setting allows.
+static void a_url_ends(void **state)
+{
+	(void)state;
+	const struct store_pair headers[] = { { "content-length", "4" } };
+	const struct store_presign presign = { .method = "PUT",
+		                               .bucket = test_stack_settings()->store_originals_bucket,
+		                               .key = ".probe/late",
+		                               .headers = headers,
+		                               .header_count = 1,
+		                               .seconds = 1 };
+	struct store_signed_request signed_request;
+	struct test_reply reply;
+	assert_int_equal(store_presign_request(store, &presign, &signed_request, NULL), RC_OK);
+	clock_sleep_ms(2100);
+	test_http(&(struct test_call){ .method = "PUT", .url = signed_request.url, .body = "late", .length = 4 },
+	          &reply);
+	assert_int_equal(reply.status, 403);
+	test_reply_done(&reply);
+	store_signed_request_done(&signed_request);
+	assert_false(test_store_has(TEST_ORIGINALS, ".probe/late"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +446,7 @@ int main(void)
 		cmocka_unit_test(frees_the_parts_of_what_is_given_up),
 		cmocka_unit_test(sweeps_the_parts_of_nobody),
 		cmocka_unit_test(grows_the_parts_of_the_longest),
+		cmocka_unit_test(a_url_ends),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
