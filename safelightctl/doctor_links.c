@@ -60,6 +60,24 @@ static void check_streams(struct doctor *doctor, const json_t *part)
 	           limit < 0 ? "what the disk has" : report_bytes(limit, most));
 }
 
+// What holds in the transcoders that run, not what this host could do.
+static void check_sandbox(struct doctor *doctor, const json_t *pool)
+{
+	size_t index = 0;
+	json_t *one = NULL;
+	json_array_foreach(json_object_get(pool, "transcoders"), index, one)
+	{
+		const char *layers = report_text(one, "sandbox");
+		char name[120];
+		if (report_bool(one, "late"))
+			continue;
+		(void)snprintf(name, sizeof name, "sandbox of %.100s", report_text(one, "worker"));
+		doctor_add(doctor, name, strstr(layers, "seccomp") != NULL && strstr(layers, "landlock") != NULL,
+		           "run a kernel with seccomp and Landlock, and [transcoder] sandbox = required", "%s; %s",
+		           layers, report_text(one, "codecs"));
+	}
+}
+
 static void check_transcoders(struct doctor *doctor)
 {
 	CLEANUP(reach_bus_done) struct bus *bus = NULL;
@@ -77,12 +95,16 @@ static void check_transcoders(struct doctor *doctor)
 		int64_t running = report_int(pool, "workers_running"), wanted = report_int(pool, "workers_wanted");
 		bool is_paused = report_bool(pool, "setting.paused");
 		(void)snprintf(name, sizeof name, "pool %s", report_text(pool, "name"));
-		doctor_add(doctor, name, running > 0 && report_bool(pool, "taken") && !is_paused,
+		doctor_add(doctor, name,
+		           running > 0 && report_bool(pool, "taken") && !is_paused && !report_bool(pool, "backs_off"),
 		           running == 0 ? "start a transcoder whose configuration has a [pool.…] section for it"
 		           : is_paused  ? "safelightctl pool resume it, when the reason for the pause is over"
 		                        : "see safelightctl pool show: a transcoder has not taken the setting",
-		           "%lld of %lld workers run%s", (long long)running, (long long)wanted,
-		           is_paused ? ", paused" : "");
+		           "%lld of %lld workers run%s%s", (long long)running, (long long)wanted,
+		           is_paused ? ", paused" : "",
+		           report_bool(pool, "backs_off") ? ", backing off: its children die" : "");
+		if (index == 0) // each transcoder runs every pool of its configuration
+			check_sandbox(doctor, pool);
 	}
 }
 

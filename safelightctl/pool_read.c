@@ -60,10 +60,12 @@ static void add_configured(const struct settings *settings, json_t *pools)
 {
 	for (size_t i = 0; i < settings->pool_count; i++) {
 		const struct pool_settings *configured = &settings->pools[i];
-		json_t *setting =
-		        json_pack("{s:I, s:I, s:I, s:b, s:s}", "workers", (json_int_t)configured->workers, "prefetch",
-		                  (json_int_t)configured->prefetch, "nice", (json_int_t)configured->nice, "paused",
-		                  (int)configured->paused, "source", "configuration");
+		json_t *setting = json_pack(
+		        "{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "interactive_share",
+		        (json_int_t)configured->interactive_share, "decode_ms", (json_int_t)configured->decode_ms,
+		        "max_pixels", (json_int_t)configured->max_pixels, "workers", (json_int_t)configured->workers,
+		        "prefetch", (json_int_t)configured->prefetch, "nice", (json_int_t)configured->nice, "paused",
+		        (int)configured->paused, "source", "configuration");
 		(void)json_object_set_new(want_pool(pools, configured->name), "setting", setting);
 	}
 }
@@ -96,6 +98,9 @@ static bool works_by(const json_t *setting, const json_t *shown)
 	return report_int(setting, "workers") == report_int(shown, "workers_wanted") &&
 	       report_int(setting, "prefetch") == report_int(shown, "prefetch") &&
 	       report_int(setting, "nice") == report_int(shown, "nice") &&
+	       report_int(setting, "interactive_share") == report_int(shown, "interactive_share") &&
+	       report_int(setting, "decode_ms") == report_int(shown, "decode_ms") &&
+	       report_int(setting, "max_pixels") == report_int(shown, "max_pixels") &&
 	       report_bool(setting, "paused") == report_bool(shown, "paused");
 }
 
@@ -117,6 +122,10 @@ static void add_shown(json_t *pools, const json_t *heartbeat, const json_t *show
 		return;
 	}
 	(void)json_array_insert_new(json_object_get(pool, "transcoders"), 0, one);
+	(void)json_object_set_new(one, "sandbox", json_string(report_text(heartbeat, "sandbox")));
+	(void)json_object_set_new(one, "codecs", json_string(report_text(heartbeat, "codecs")));
+	if (report_bool(shown, "backs_off"))
+		(void)json_object_set_new(pool, "backs_off", json_true());
 	for (size_t i = 0; i < sizeof SUMS / sizeof SUMS[0]; i++)
 		add_number(pool, SUMS[i], shown);
 	if (!works_by(json_object_get(pool, "setting"), shown))

@@ -133,12 +133,16 @@ static enum rc run_set(const struct call *call, struct err *err)
 		char option[32];
 		int64_t number = -1;
 		(void)snprintf(option, sizeof option, "--%s", range->name);
+		for (char *at = option; *at != '\0'; at++)
+			*at = *at == '_' ? '-' : *at;
 		rc = call_number(call, option, range->least, range->most, &number, err);
 		if (rc == RC_OK && number >= 0)
 			(void)json_object_set_new(change, range->name, json_integer(number));
 	}
 	if (rc == RC_OK && json_object_size(change) == 0)
-		rc = err_set(err, RC_INVALID, "say what to set: --workers, --prefetch or --nice");
+		rc = err_set(err, RC_INVALID,
+		             "say what to set: --workers, --prefetch, --nice, --interactive-share, "
+		             "--decode-ms or --max-pixels");
 	if (rc != RC_OK) {
 		json_decref(change);
 		return rc;
@@ -160,6 +164,9 @@ static const struct command_option SET_OPTIONS[] = {
 	{ "--workers", "N", "decoder children at work at once in each transcoder, 1 to 256" },
 	{ "--prefetch", "N", "inputs fetched ahead of a free child, 1 to 64" },
 	{ "--nice", "N", "niceness of children started from now on, 0 to 19" },
+	{ "--interactive-share", "N", "interactive jobs for one of the bulk lane while both wait, 1 to 1000" },
+	{ "--decode-ms", "N", "deadline of one decoding job; 0: the transcoder's" },
+	{ "--max-pixels", "N", "largest picture that is decoded; 0: the transcoder's" },
 	{ "--if-revision", "N", "only if the setting is at this revision (pool show); 0: only if there is none" },
 	{ 0 },
 };

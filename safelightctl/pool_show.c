@@ -10,7 +10,7 @@
 
 void pools_print_head(void)
 {
-	(void)printf("%-12s %9s %8s %4s %-7s %7s %9s %7s  %s\n", "POOL", "WORKERS", "PREFETCH", "NICE", "STATE",
+	(void)printf("%-12s %9s %8s %4s %-9s %7s %9s %7s  %s\n", "POOL", "WORKERS", "PREFETCH", "NICE", "STATE",
 	             "WAITING", "DONE", "FAILED", "SET BY");
 }
 
@@ -19,10 +19,13 @@ void pools_print_line(const json_t *pool)
 	char workers[REPORT_TEXT_SIZE];
 	(void)snprintf(workers, sizeof workers, "%lld/%lld", (long long)report_int(pool, "workers_running"),
 	               (long long)report_int(pool, "workers_wanted"));
-	(void)printf("%-12s %9s %8lld %4lld %-7s %7lld %9lld %7lld  %s\n", report_text(pool, "name"), workers,
+	(void)printf("%-12s %9s %8lld %4lld %-9s %7lld %9lld %7lld  %s\n", report_text(pool, "name"), workers,
 	             (long long)report_int(pool, "setting.prefetch"), (long long)report_int(pool, "setting.nice"),
-	             report_bool(pool, "setting.paused") ? "paused" : "running", (long long)report_int(pool, "waiting"),
-	             (long long)report_int(pool, "done"), (long long)report_int(pool, "jobs_failed"),
+	             report_bool(pool, "setting.paused") ? "paused"
+	             : report_bool(pool, "backs_off")    ? "backs off"
+	                                                 : "running",
+	             (long long)report_int(pool, "waiting"), (long long)report_int(pool, "done"),
+	             (long long)report_int(pool, "jobs_failed"),
 	             report_at(pool, "setting.by") == NULL ? report_text(pool, "setting.source")
 	                                                   : report_text(pool, "setting.by"));
 }
@@ -61,6 +64,9 @@ static void print_transcoders(const json_t *pool)
 		             (long long)report_int(one, "workers_wanted"), (long long)report_int(one, "waiting"),
 		             (long long)report_int(one, "done"), report_duration(report_int(one, "age_ms"), age),
 		             report_bool(one, "late") ? " (gone or stuck; not counted)" : "");
+		if (report_bool(one, "backs_off"))
+			(void)printf("  %s: backs off, %lld children have died in a row: see its log\n",
+			             report_text(one, "worker"), (long long)report_int(one, "children_died"));
 	}
 }
 

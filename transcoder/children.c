@@ -29,7 +29,7 @@ static struct child *start_child(struct children *children, struct err *err)
 		.nice = (int)pool_read_live(pool).nice,
 		.memory_bytes = (uint64_t)settings->transcoder_decode_memory_bytes,
 		.max_output_bytes = (uint64_t)settings->transcoder_max_output_bytes,
-		.cpu_seconds = (uint32_t)(settings->transcoder_decode_ms / 1000 + 1),
+		.cpu_seconds = (uint32_t)(pool_decode_ms(pool) / 1000 + 1),
 		.sandbox_required = strcmp(settings->transcoder_sandbox, "required") == 0,
 	};
 	struct child *child = NULL;
@@ -56,6 +56,7 @@ static struct child *next_child(struct children *children, struct err *err)
 static void report_failure(struct children *children, const struct err *err)
 {
 	children->failures++;
+	pool_count_death(children->worker->pool);
 	// Not at each try: a pool that cannot start children says so and keeps quiet in between.
 	if (children->failures == 1 || children->failures % 10 == 0)
 		LOG_FAILURE(LOG_ERROR, "decoder_does_not_start", err, LOG_TEXT("pool", children->worker->pool->name),

@@ -106,9 +106,9 @@ static void settle(struct decoding *decoding, enum rc rc, const struct child_out
 }
 
 // A job's time, or what is left of the time of those who wait.
-static struct deadline decode_deadline(const struct task *task, const struct settings *settings)
+static struct deadline decode_deadline(const struct task *task)
 {
-	struct deadline deadline = deadline_after_ms(settings->transcoder_decode_ms);
+	struct deadline deadline = deadline_after_ms(pool_decode_ms(task->pool));
 	if (task->resize == NULL || resize_deadline(task->resize).at_us > deadline.at_us)
 		return deadline;
 	return resize_deadline(task->resize);
@@ -119,19 +119,22 @@ static bool run_in_child(struct decoding *decoding, struct child *child)
 {
 	struct task *task = decoding->task;
 	struct pool *pool = task->pool;
-	const struct settings *settings = decoding->transcoder->settings;
 	const struct child_events events = { .context = decoding, .facts = on_facts, .variant = on_variant };
 	struct child_outcome outcome = { 0 };
 	struct err err = { 0 };
 	int64_t began_us = clock_monotonic_us();
 	uint64_t number = (uint64_t)child_job_count(child) + 1;
-	enum rc rc = child_run(child, number, &decoding->job, task->input_fd, decode_deadline(task, settings), &events,
-	                       &outcome, &err);
+	enum rc rc = child_run(child, number, &decoding->job, task->input_fd, decode_deadline(task), &events, &outcome,
+	                       &err);
 	metric_observe_us(pool->metrics.decode_seconds, clock_monotonic_us() - began_us);
 	spans_end_stage(task, "decode", began_us, rc != RC_OK);
 	(void)close(task->input_fd);
 	task->input_fd = -1;
 	bool usable = rc == RC_OK && outcome.usable;
+	if (usable)
+		pool_count_life(pool);
+	else if (!atomic_load(&decoding->transcoder->abandoning) && !atomic_load(&task->lost))
+		pool_count_death(pool);
 	if (rc == RC_OK)
 		report_outcome(pool, &outcome);
 	settle(decoding, rc, &outcome, &err);
@@ -154,6 +157,7 @@ static void decode(struct children *children, struct task *task)
 	struct transcoder *transcoder = task->pool->transcoder;
 	struct decoding decoding = { .transcoder = transcoder, .task = task };
 	struct err err = { 0 };
+	pool_pause_after_deaths(task->pool);
 	if (task->resize != NULL && !resize_prepare(transcoder, task))
 		return;
 	order_make(transcoder, task, &decoding.job);

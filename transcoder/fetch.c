@@ -173,13 +173,15 @@ void *pool_fetch_thread(void *argument)
 	await_settings(pool->transcoder);
 	while (!atomic_load(&pool->transcoder->stopping)) {
 		struct err err = { 0 };
-		if (pool_read_live(pool).paused) {
+		struct pool_live live = pool_read_live(pool);
+		if (live.paused) {
 			// No pull request is held, so that the backlog stays where other instances can take it.
 			bus_lanes_close(lanes);
 			lanes = NULL;
 			clock_sleep_ms(PAUSED_MS);
 		} else if (lanes != NULL || bus_lanes_open(pool->transcoder->bus, pool->name, UNACKNOWLEDGED_MOST,
 		                                           BUS_INTERACTIVE_SHARE, &lanes, &err) == RC_OK) {
+			bus_lanes_set_share(lanes, (unsigned)live.interactive_share);
 			take_one(pool, lanes);
 		} else {
 			LOG_FAILURE(LOG_ERROR, "lanes_not_opened", &err, LOG_TEXT("pool", pool->name));

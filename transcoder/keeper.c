@@ -1,8 +1,11 @@
 // Leases, pools, heartbeats.
 #include "transcoder/keeper.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -89,6 +92,11 @@ static void write_pool(struct json_write *json, struct pool *pool)
 	json_write_int(json, "workers_running", (int64_t)atomic_load(&pool->running));
 	json_write_int(json, "prefetch", live.prefetch);
 	json_write_int(json, "nice", live.nice);
+	json_write_int(json, "interactive_share", live.interactive_share);
+	json_write_int(json, "decode_ms", live.decode_ms);
+	json_write_int(json, "max_pixels", live.max_pixels);
+	json_write_bool(json, "backs_off", pool_backs_off(pool));
+	json_write_int(json, "children_died", (int64_t)atomic_load(&pool->deaths));
 	json_write_bool(json, "paused", live.paused);
 	json_write_int(json, "waiting", (int64_t)queue_length(pool->inputs));
 	json_write_int(json, "done", metric_value(pool->metrics.done));
@@ -119,6 +127,8 @@ static void show_heartbeat(struct transcoder *transcoder)
 	json_write_object_begin(&json, NULL);
 	json_write_text(&json, "worker", transcoder->worker_name);
 	json_write_time(&json, "time", clock_now_us());
+	json_write_text(&json, "sandbox", transcoder->layers);
+	json_write_text(&json, "codecs", transcoder->codecs);
 	json_write_int(&json, "tasks", (int64_t)task_list_count(&transcoder->tasks));
 	json_write_array_begin(&json, "pools");
 	for (size_t i = 0; i < transcoder->pool_count; i++)
@@ -147,7 +157,14 @@ static uint64_t sum_settings(struct transcoder *transcoder)
 	uint64_t sum = 14695981039346656037u;
 	for (size_t i = 0; i < transcoder->pool_count; i++) {
 		struct pool_live live = pool_read_live(transcoder->pools[i]);
-		const int64_t values[] = { live.workers, live.prefetch, live.nice, live.paused,
+		const int64_t values[] = { live.workers,
+			                   live.prefetch,
+			                   live.nice,
+			                   live.paused,
+			                   live.interactive_share,
+			                   live.decode_ms,
+			                   live.max_pixels,
+			                   pool_backs_off(transcoder->pools[i]),
 			                   (int64_t)atomic_load(&transcoder->pools[i]->running) };
 		for (size_t j = 0; j < sizeof values / sizeof values[0]; j++)
 			sum = (sum ^ (uint64_t)values[j]) * 1099511628211u;
@@ -155,9 +172,39 @@ static uint64_t sum_settings(struct transcoder *transcoder)
 	return sum;
 }
 
+// True of a worker of this host, "host:pid", whose process is gone, or is a corpse that nobody has buried: that one can
+// be signalled, but runs no program.
+static bool is_dead(const char *worker)
+{
+	const char *colon = strrchr(worker, ':');
+	long pid = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
+	char path[64], program[1];
+	(void)snprintf(path, sizeof path, "/proc/%ld/exe", pid);
+	return pid > 0 && pid != (long)getpid() && readlink(path, program, sizeof program) < 0 && errno == ENOENT;
+}
+
+// What died before us on this host holds leases that nobody beats: they need not run out. True when that is done.
+static bool give_back_abandoned(struct transcoder *transcoder)
+{
+	struct err err = { 0 };
+	struct catalog_call call = transcoder_call(NULL);
+	char host[sizeof transcoder->worker_name];
+	size_t count = 0;
+	(void)snprintf(host, sizeof host, "%.*s",
+	               (int)(strrchr(transcoder->worker_name, ':') - transcoder->worker_name), transcoder->worker_name);
+	if (catalog_job_give_back(&transcoder->catalog, &call, host, is_dead, &count, &err) != RC_OK) {
+		LOG_FAILURE(LOG_WARNING, "abandoned_jobs_not_given_back", &err);
+		return false;
+	}
+	if (count > 0)
+		LOG_EVENT(LOG_WARNING, "jobs_of_the_dead_given_back", LOG_INT("jobs", (int64_t)count));
+	return true;
+}
+
 void *keeper_thread(void *argument)
 {
 	struct transcoder *transcoder = argument;
+	bool is_cleared = false;
 	struct deadline beat = deadline_after_ms(0), heartbeat = beat;
 	uint64_t shown = 0;
 	(void)pthread_setname_np(pthread_self(), "keeper");
@@ -166,6 +213,7 @@ void *keeper_thread(void *argument)
 			pool_adjust(transcoder->pools[i]);
 		if (deadline_passed(beat)) {
 			beat = deadline_after_ms(transcoder->settings->transcoder_lease_ms / 3);
+			is_cleared = is_cleared || give_back_abandoned(transcoder);
 			beat_leases(transcoder);
 		}
 		uint64_t settings = sum_settings(transcoder);

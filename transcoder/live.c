@@ -2,6 +2,7 @@
 #include "transcoder/live.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -28,23 +29,40 @@ static enum rc read_number(const char *key, const json_t *value, int64_t least, 
 	return RC_OK;
 }
 
+// What may be set, as the table of options has it.
+static const struct member {
+	const char *name;
+	bool is_flag;
+	int64_t least;
+	int64_t most;
+	size_t offset;
+} MEMBERS[] = {
+#define IS_FLAG_INT false
+#define IS_FLAG_BOOL true
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) \
+	{ #key, IS_FLAG_##kind, least, most, offsetof(struct pool_live, key) },
+#include "base/settings.def"
+#undef POOL_SETTING
+};
+
 static enum rc read_member(const char *key, const json_t *value, struct pool_live *live, struct err *err)
 {
-	if (strcmp(key, "workers") == 0)
-		return read_number(key, value, 1, POOL_WORKERS_MAX, &live->workers, err);
-	if (strcmp(key, "prefetch") == 0)
-		return read_number(key, value, 1, 64, &live->prefetch, err);
-	if (strcmp(key, "nice") == 0)
-		return read_number(key, value, 0, 19, &live->nice, err);
 	// Who set it and when: for `safelightctl pool history`.
 	if (strcmp(key, "by") == 0 || strcmp(key, "at") == 0)
 		return json_is_string(value) ? RC_OK : err_set(err, RC_INVALID, "%s must be a text", key);
-	if (strcmp(key, "paused") != 0)
-		return err_set(err, RC_INVALID, "%s is no live setting (workers, prefetch, nice, paused)", key);
-	if (!json_is_boolean(value))
-		return err_set(err, RC_INVALID, "paused must be true or false");
-	live->paused = json_boolean_value(value);
-	return RC_OK;
+	for (size_t i = 0; i < sizeof MEMBERS / sizeof MEMBERS[0]; i++) {
+		const struct member *member = &MEMBERS[i];
+		void *place = (char *)live + member->offset;
+		if (strcmp(key, member->name) != 0)
+			continue;
+		if (!member->is_flag)
+			return read_number(key, value, member->least, member->most, place, err);
+		if (!json_is_boolean(value))
+			return err_set(err, RC_INVALID, "%s must be true or false", key);
+		*(bool *)place = json_boolean_value(value);
+		return RC_OK;
+	}
+	return err_set(err, RC_INVALID, "%s is no live setting", key);
 }
 
 static enum rc read_live(const struct bus_kv_entry *entry, struct pool_live *live, struct err *err)
@@ -71,11 +89,7 @@ void live_on_change(void *context, const struct bus_kv_entry *entry)
 	if (pool == NULL)
 		return;
 	struct err err = { 0 };
-	const struct pool_settings *configured = settings_find_pool(transcoder->settings, pool->name);
-	struct pool_live live = { .workers = configured->workers,
-		                  .prefetch = configured->prefetch,
-		                  .nice = configured->nice,
-		                  .paused = configured->paused };
+	struct pool_live live = pool_configured_live(settings_find_pool(transcoder->settings, pool->name));
 	if (entry->operation == BUS_KV_PUT && read_live(entry, &live, &err) != RC_OK) {
 		LOG_FAILURE(LOG_ERROR, "pool_setting_refused", &err, LOG_TEXT("pool", pool->name),
 		            LOG_INT("revision", (int64_t)entry->revision));

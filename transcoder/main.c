@@ -103,9 +103,10 @@ static enum rc probe_sandbox(struct transcoder *transcoder, struct err *err)
 		rc = child_wait_ready(child, deadline_after_ms(PROBE_MS), err);
 	if (rc == RC_OK) {
 		const struct wire_ready *ready = child_ready(child);
-		char layers[256];
-		wire_layers_text(ready->layers, layers, sizeof layers);
-		LOG_EVENT(LOG_INFO, "sandbox", LOG_TEXT("layers", layers), LOG_INT("landlock_abi", ready->landlock_abi),
+		wire_layers_text(ready->layers, transcoder->layers, sizeof transcoder->layers);
+		memcpy(transcoder->codecs, ready->codecs, sizeof transcoder->codecs);
+		LOG_EVENT(LOG_INFO, "sandbox", LOG_TEXT("layers", transcoder->layers),
+		          LOG_INT("landlock_abi", ready->landlock_abi),
 		          LOG_INT("warm_up_milliseconds", ready->warm_up_ms), LOG_TEXT("codecs", ready->codecs));
 	}
 	child_free(child);

@@ -36,6 +36,7 @@ void order_make(const struct transcoder *transcoder, const struct task *task, st
 {
 	const struct settings *settings = transcoder->settings;
 	const struct preset *preset = find_preset(transcoder, task);
+	int64_t own_pixels = pool_read_live(task->pool).max_pixels;
 	const struct job_claim *claim = &task->claim;
 	struct wire_job job = { .keep_position = claim->keep_positions,
 		                .keep_copyright = preset->keep_copyright,
@@ -43,7 +44,8 @@ void order_make(const struct transcoder *transcoder, const struct task *task, st
 		                .has_focal = claim->has_focal,
 		                .focal_x = (uint32_t)(claim->focal_x * WIRE_FOCAL_MOST + 0.5),
 		                .focal_y = (uint32_t)(claim->focal_y * WIRE_FOCAL_MOST + 0.5) };
-	job.limits = (struct wire_limits){ .max_pixels = (uint64_t)settings->transcoder_max_pixels,
+	job.limits = (struct wire_limits){ .max_pixels = (uint64_t)(own_pixels > 0 ? own_pixels
+		                                                                   : settings->transcoder_max_pixels),
 		                           .max_side = (uint32_t)settings->transcoder_max_side,
 		                           .max_frames = (uint32_t)settings->transcoder_max_frames,
 		                           .max_pages = (uint32_t)settings->transcoder_max_pages,

@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/queue.h"
+#include "base/retry.h"
 #include "base/settings.h"
 #include "media/preset.h"
 #include "transcoder/transcoder.h"
+
+static const struct retry_policy BACKING_OFF = { .attempts = 20, .base_ms = 200, .cap_ms = 10000 };
 
 static void register_metrics(struct pool *pool)
 {
@@ -56,10 +60,7 @@ enum rc pool_new(struct transcoder *transcoder, const struct pool_settings *sett
 		return err_set(err, RC_NO_MEMORY, "no memory for pool %s", settings->name);
 	pool->transcoder = transcoder;
 	(void)snprintf(pool->name, sizeof pool->name, "%s", settings->name);
-	pool->live = (struct pool_live){ .workers = settings->workers,
-		                         .prefetch = settings->prefetch,
-		                         .nice = settings->nice,
-		                         .paused = settings->paused };
+	pool->live = pool_configured_live(settings);
 	(void)pthread_mutex_init(&pool->lock, NULL);
 	(void)pthread_mutex_init(&pool->threads, NULL);
 	for (size_t i = 0; i < POOL_WORKERS_MAX; i++) {
@@ -112,6 +113,49 @@ void pool_set_live(struct pool *pool, const struct pool_live *live)
 	pool->live = *live;
 	(void)pthread_mutex_unlock(&pool->lock);
 	queue_set_limit(pool->inputs, (size_t)live->prefetch);
+}
+
+struct pool_live pool_configured_live(const struct pool_settings *settings)
+{
+	return (struct pool_live){
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) .key = settings->key,
+#include "base/settings.def"
+#undef POOL_SETTING
+	};
+}
+
+int64_t pool_decode_ms(struct pool *pool)
+{
+	int64_t own_ms = pool_read_live(pool).decode_ms;
+	return own_ms > 0 ? own_ms : pool->transcoder->settings->transcoder_decode_ms;
+}
+
+void pool_count_death(struct pool *pool)
+{
+	if (atomic_fetch_add(&pool->deaths, 1) + 1 == POOL_DEATHS_MOST)
+		LOG_EVENT(LOG_ERROR, "pool_backs_off", LOG_TEXT("pool", pool->name),
+		          LOG_INT("children_died", POOL_DEATHS_MOST));
+}
+
+void pool_count_life(struct pool *pool)
+{
+	if (atomic_exchange(&pool->deaths, 0) >= POOL_DEATHS_MOST)
+		LOG_EVENT(LOG_INFO, "pool_works_again", LOG_TEXT("pool", pool->name));
+}
+
+bool pool_backs_off(struct pool *pool)
+{
+	return atomic_load(&pool->deaths) >= POOL_DEATHS_MOST;
+}
+
+void pool_pause_after_deaths(struct pool *pool)
+{
+	unsigned deaths = atomic_load(&pool->deaths);
+	if (deaths < POOL_DEATHS_MOST)
+		return;
+	struct deadline deadline = deadline_after_ms(retry_delay_ms(&BACKING_OFF, deaths - POOL_DEATHS_MOST + 1));
+	while (!deadline_passed(deadline) && !atomic_load(&pool->transcoder->stopping))
+		clock_sleep_ms(20);
 }
 
 bool pool_is_surplus(struct pool *pool, size_t worker_index)

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/settings.h"
 #include "media/event.h"
 
 struct metric;
-struct pool_settings;
 struct queue;
 struct task;
 struct transcoder;
@@ -20,10 +20,9 @@ struct transcoder;
 
 // What an operator may turn while the pool runs (KV bucket `pools`, key = the pool's name).
 struct pool_live {
-	int64_t workers;  // 1 to POOL_WORKERS_MAX
-	int64_t prefetch; // 1 to 64
-	int64_t nice;     // 0 to 19, of children started from now on
-	bool paused;
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) SETTING_TYPE_##kind key;
+#include "base/settings.def"
+#undef POOL_SETTING
 };
 
 struct pool_metrics {
@@ -65,6 +64,7 @@ struct pool {
 	bool has_fetcher;
 	struct worker workers[POOL_WORKERS_MAX];
 	atomic_size_t running;
+	atomic_uint deaths; // of children, in a row without a job done between
 	struct pool_metrics metrics;
 };
 
@@ -75,6 +75,9 @@ void pool_free(struct pool *pool);
 
 // Start the fetcher (the pool of resizes has none: its tasks are asked for); workers are started by pool_adjust.
 enum rc pool_start(struct pool *pool, struct err *err) MUST_CHECK;
+
+// As the configuration says.
+struct pool_live pool_configured_live(const struct pool_settings *settings);
 
 struct pool_live pool_read_live(struct pool *pool);
 void pool_set_live(struct pool *pool, const struct pool_live *live);
@@ -87,6 +90,17 @@ void pool_join(struct pool *pool);
 
 // True when this worker should end after its job: the pool wants fewer, or everything stops.
 bool pool_is_surplus(struct pool *pool, size_t worker_index);
+
+// The deadline of one decoding job in this pool, by its live settings or the transcoder's.
+int64_t pool_decode_ms(struct pool *pool);
+
+// A child has died in a job or on its way to one / has done a job. From POOL_DEATHS_MOST deaths in a row on the pool
+// backs off: before each further job its workers pause, longer each time.
+#define POOL_DEATHS_MOST 3
+void pool_count_death(struct pool *pool);
+void pool_count_life(struct pool *pool);
+bool pool_backs_off(struct pool *pool);
+void pool_pause_after_deaths(struct pool *pool);
 
 // The threads' bodies: fetch.c, decode.c.
 void *pool_fetch_thread(void *pool);

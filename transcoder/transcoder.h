@@ -41,7 +41,9 @@ struct transcoder {
 	struct store *store;
 	struct bus *bus;
 	char worker_name[80]; // "host:pid": who holds a lease, for operators
-	char decoder[4096];   // path of the decoder binary
+	char layers[256];     // of the sandbox, as the probe found them
+	char codecs[WIRE_DETAIL_SIZE];
+	char decoder[4096]; // path of the decoder binary
 	struct admission admission;
 	struct task_list tasks; // everything claimed and not ended
 	struct pool *pools[LIMIT_POOLS];

@@ -36,6 +36,11 @@ enum rc bus_lanes_open(struct bus *bus, const char *pool, unsigned max_ack_pendi
 	return RC_OK;
 }
 
+void bus_lanes_set_share(struct bus_lanes *lanes, unsigned interactive_share)
+{
+	lanes->share = interactive_share < 1 ? 1 : interactive_share;
+}
+
 static enum rc fetch_interactive(struct bus_lanes *lanes, int64_t timeout_ms, struct bus_message **ret_message,
                                  struct err *err)
 {

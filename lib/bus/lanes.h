@@ -25,5 +25,8 @@ enum rc bus_lanes_open(struct bus *bus, const char *pool, unsigned max_ack_pendi
 enum rc bus_lanes_fetch(struct bus_lanes *lanes, int64_t timeout_ms, struct bus_message **ret_message,
                         struct err *err) MUST_CHECK;
 
+// From the next fetch on; >= 1. The thread of the fetches.
+void bus_lanes_set_share(struct bus_lanes *lanes, unsigned interactive_share);
+
 // Accepts NULL.
 void bus_lanes_close(struct bus_lanes *lanes);

@@ -145,6 +145,12 @@ enum rc catalog_job_fail(const struct catalog *catalog, const struct catalog_cal
 enum rc catalog_job_release(const struct catalog *catalog, const struct catalog_call *call, const struct uuid *job_id,
                             int64_t token, struct err *err) MUST_CHECK;
 
+// Give back the running jobs of the host's workers ("host:…" as named in the claim) that is_dead says are gone: queued
+// at once, the attempt counted, their messages sent again, so that nobody waits for their leases. The tokens rise: a
+// worker that lives after all changes nothing any more. ret_count: how many jobs.
+enum rc catalog_job_give_back(const struct catalog *catalog, const struct catalog_call *call, const char *host,
+                              bool (*is_dead)(const char *worker), size_t *ret_count, struct err *err) MUST_CHECK;
+
 // Queue the failed jobs of a failed media anew, attempts from zero (operators, owners). RC_CONFLICT: it is not failed.
 enum rc catalog_job_redrive(const struct catalog *catalog, const struct catalog_call *call, const struct uuid *media_id,
                             enum event_lane lane, struct err *err) MUST_CHECK;

@@ -134,6 +134,8 @@ static void a_wrong_value_changes_nothing(void **state)
 		                             "[3]",
 		                             "3 workers, please",
 		                             "{\"workers\":1.5}",
+		                             "{\"workers\":1,\"interactive_share\":0}",
+		                             "{\"workers\":1,\"decode_ms\":-1}",
 		                             "{\"workers\":1,\"workers\":1}" };
 	test_pool_set(bus, POOL, "{\"workers\":3}");
 	test_pool_await(RUNNING, POOL, 3, EFFECT_MS);
