@@ -122,7 +122,7 @@ for part in "$@"; do
 	case "$part" in
 	lint) printf 'lint\n' && run_lint ;;
 	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays && run_program tests/cloudfront/test.sh ;;
-	packages) printf 'packages and backup\n' && run_program tests/deploy/packages.sh && run_program tests/deploy/backup.sh ;;
+	packages) printf 'packages and backup\n' && run_program tests/docker/test.sh && run_program tests/deploy/packages.sh && run_program tests/deploy/backup.sh ;;
 	integration | deploy | browser) ;;
 	*) printf 'unknown part: %s\n' "$part" >&2 && exit 64 ;;
 	esac
