@@ -51,6 +51,7 @@ static const struct db_statement ERASE_ITEMS = {
 static const struct db_statement ERASE_REST = {
 	.name = "erase_rest",
 	.sql = "WITH s AS (DELETE FROM sessions WHERE user_id = $1), d AS (DELETE FROM devices WHERE user_id = $1), "
+	       "n AS (DELETE FROM notifications WHERE user_id = $1), w AS (DELETE FROM webhooks WHERE user_id = $1), "
 	       "k AS (DELETE FROM idempotency_keys WHERE owner_id = $1), q AS (DELETE FROM usage WHERE owner_id = $1), "
 	       "e AS (UPDATE users SET erased_at = now() WHERE id = $1), "
 	       "l AS (INSERT INTO audit_log (owner_id, action) VALUES ($1, 'account.erased')) "

@@ -3,6 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/idempotency.h"
+#include "base/secret_box.h"
 #include "catalog/catalog.h"
 #include "media/delivery.h"
 
@@ -24,6 +25,7 @@ struct settings;
 struct share_board;
 struct variant_cache;
 struct trace_exporter;
+struct webhook_sender;
 struct work_pool;
 
 // Made at start, read-only afterwards; each member is safe for any thread.
@@ -50,6 +52,9 @@ struct api {
 	struct bus *bus;                // events of all processes
 	struct event_hub *events;       // clients that follow theirs
 	struct variant_cache *variants; // texts of variants, kept
+	bool has_webhooks;              // there is a key for their secrets
+	struct secret_box_key webhook_box;
+	struct webhook_sender *webhooks;
 	struct http_server *server;
 	struct trace_exporter *trace; // NULL: nobody wants spans
 };

@@ -29,6 +29,13 @@ static const struct db_statement SESSIONS_EXPIRE = {
 	.parameter_count = 1,
 };
 
+// Parameters: days, rows.
+static const struct db_statement TOLD_EXPIRE = {
+	.name = "told_expire",
+	.sql = "SELECT told_expire(make_interval(days => $1::integer), $2::bigint)",
+	.parameter_count = 2,
+};
+
 static enum rc run(struct db_connection *connection, const struct db_statement *statement,
                    const struct db_value *values, struct deadline deadline, bool *ret_more, struct err *err)
 {
@@ -46,6 +53,7 @@ bool audit_keeper_work(void *context)
 	struct db_connection *connection = NULL;
 	struct deadline deadline = deadline_after_ms(STEP_MS);
 	const struct db_value audit[] = { db_int64(api->settings->api_audit_days), db_int64(ROWS) };
+	const struct db_value told[] = { db_int64(api->settings->api_told_days), db_int64(ROWS) };
 	const struct db_value sessions[] = { db_int64(ROWS) };
 	bool more = false;
 	enum rc rc = db_pool_acquire(api->pool, deadline, &connection, &err);
@@ -53,6 +61,8 @@ bool audit_keeper_work(void *context)
 		rc = run(connection, &AUDIT_EXPIRE, audit, deadline, &more, &err);
 	if (rc == RC_OK)
 		rc = run(connection, &SESSIONS_EXPIRE, sessions, deadline, &more, &err);
+	if (rc == RC_OK)
+		rc = run(connection, &TOLD_EXPIRE, told, deadline, &more, &err);
 	db_pool_release(api->pool, connection);
 	if (rc != RC_OK)
 		LOG_FAILURE(LOG_WARNING, "retention_not_done", &err);

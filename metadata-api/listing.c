@@ -16,6 +16,7 @@ struct listing {
 	struct http_request *request;
 	const struct listing_kind *kind;
 	struct reply_page page;
+	struct uuid object_id; // of kind->is_of_object
 };
 
 void listing_write_uuid(struct json_write *json, const char *name, const struct db_result *result, size_t row,
@@ -31,6 +32,8 @@ static void write_page(struct listing *listing, const struct db_result *result)
 {
 	const struct listing_kind *kind = listing->kind;
 	size_t rows = db_result_rows(result);
+	if (kind->is_of_object && rows > 0 && db_result_is_null(result, 0, 0))
+		rows = 0;
 	bool has_next = rows > listing->page.limit;
 	if (has_next)
 		rows = listing->page.limit;
@@ -65,7 +68,10 @@ static void on_rows(void *context, struct db_result *result, const struct db_fai
 		http_respond_rc(listing->request, &failure->err);
 		return;
 	}
-	write_page(listing, result);
+	if (listing->kind->is_of_object && db_result_rows(result) == 0)
+		http_respond_problem(listing->request, 404, "not-found", "There is nothing with this id.");
+	else
+		write_page(listing, result);
 	db_result_free(result);
 }
 
@@ -78,16 +84,21 @@ void listing_answer(struct http_request *request, const struct listing_kind *kin
 		return;
 	}
 	*listing = (struct listing){ .request = request, .kind = kind };
-	const char *const filters[] = { kind->scope };
-	if (!reply_read_page(request, kind->list, filters, kind->scope == NULL ? 0 : 1, &listing->page))
+	if (kind->is_of_object && !http_request_parameter_uuid(request, "id", &listing->object_id))
+		return;
+	const char *const filters[] = { kind->is_of_object ? http_request_parameter(request, "id") : kind->scope };
+	if (!reply_read_page(request, kind->list, filters, filters[0] == NULL ? 0 : 1, &listing->page))
 		return;
 	const struct reply_page *page = &listing->page;
-	const struct db_value values[] = { db_uuid(&http_request_principal(request)->user_id), db_bool(page->has_after),
+	const struct db_value values[] = { db_uuid(&http_request_principal(request)->user_id),
+		                           db_bool(page->has_after),
 		                           kind->sorts_by_time ? db_time_us(page->after.sort_key)
 		                                               : db_int64(page->after.sort_key),
-		                           db_uuid(&page->after.id), db_int64(page->limit + 1) };
+		                           db_uuid(&page->after.id),
+		                           db_int64(page->limit + 1),
+		                           db_uuid(&listing->object_id) };
 	http_request_defer(request);
-	if (db_pipeline_submit(api_of(request)->pipeline, kind->statement, values, 5, http_request_deadline(request),
-	                       on_rows, listing, &err) != RC_OK)
+	if (db_pipeline_submit(api_of(request)->pipeline, kind->statement, values, kind->is_of_object ? 6 : 5,
+	                       http_request_deadline(request), on_rows, listing, &err) != RC_OK)
 		http_respond_rc(request, &err);
 }

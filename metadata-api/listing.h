@@ -17,6 +17,8 @@ struct listing_kind {
 	const struct db_statement *statement;
 	enum cursor_list list;
 	bool sorts_by_time; // the sort key is a timestamptz, else a bigint
+	bool is_of_object;  // the statement takes the path's {id} besides (sixth); no row means that it is not the
+	                    // caller's, one of NULLs that it has none
 	const char *scope;  // one more thing that the cursor is bound to; NULL: none
 	// Write the row's members; the object is begun and ended by the listing.
 	void (*write_row)(const struct http_request *request, struct json_write *json, const struct db_result *result,

@@ -31,6 +31,7 @@
 #include "metadata-api/routes.h"
 #include "metadata-api/share_board.h"
 #include "metadata-api/variant_cache.h"
+#include "metadata-api/webhook_sender.h"
 
 // Logins that may wait for a hashing thread: at some tens of milliseconds each, longer queues only make time-outs.
 #define HASH_QUEUE 64
@@ -127,6 +128,23 @@ static enum rc open_database(struct api *api, struct err *err)
 	return rc;
 }
 
+static enum rc start_webhooks(struct api *api, struct err *err)
+{
+	if (api->settings->webhook_key[0] == '\0')
+		return RC_OK;
+	if (secret_box_key_parse(api->settings->webhook_key, &api->webhook_box, err) != RC_OK)
+		return err_prefix(err, RC_INVALID, "[webhook] key");
+	api->has_webhooks = true;
+	return webhook_sender_new(api, &api->webhooks, err);
+}
+
+// What happened may be due to be told.
+static void wake_senders(void *context)
+{
+	struct api *api = context;
+	webhook_sender_wake(api->webhooks);
+}
+
 // Without the bus everything works but live events, which begin when it is there.
 static enum rc open_bus(struct api *api, struct err *err)
 {
@@ -142,7 +160,7 @@ static enum rc open_bus(struct api *api, struct err *err)
 		return rc;
 	if (bus_ensure_streams(api->bus, (unsigned)settings->bus_replicas, &missing) != RC_OK)
 		LOG_FAILURE(LOG_WARNING, "no_live_events_yet", &missing);
-	return event_hub_new(api, api->bus, NULL, NULL, &api->events, err);
+	return event_hub_new(api, api->bus, wake_senders, api, &api->events, err);
 }
 
 static enum rc serve(struct api *api, struct err *err)
@@ -178,6 +196,7 @@ static void stop(void *state, int64_t drain_ms)
 	http_server_drain(api->server, drain_ms);
 	event_hub_free(api->events);
 	bus_close(api->bus);
+	webhook_sender_free(api->webhooks);
 	work_pool_free(api->hashers);
 	background_free(api->eraser);
 	background_free(api->keeper);
@@ -189,6 +208,7 @@ static void stop(void *state, int64_t drain_ms)
 	db_pool_free(api->pool);
 	access_token_keys_free(api->tokens);
 	delivery_keys_wipe(&api->delivery);
+	crypto_wipe(&api->webhook_box, sizeof api->webhook_box);
 	password_policy_free(api->passwords);
 	rate_limit_free(api->limits);
 	preset_set_free(api->presets);
@@ -230,6 +250,8 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 		rc = api->variants == NULL ? RC_NO_MEMORY : RC_OK;
 	}
 	if (rc == RC_OK)
+		rc = start_webhooks(api, err);
+	if (rc == RC_OK)
 		rc = open_bus(api, err);
 	if (rc == RC_OK)
 		rc = serve(api, err);
@@ -246,7 +268,7 @@ int main(int argc, char **argv)
 	static const struct service SERVICE = {
 		.name = "api",
 		.summary = "accounts, items, media and their delivery URLs over HTTP.",
-		.secrets = "api.* auth.* bus.token cdn.keys",
+		.secrets = "api.* auth.* bus.token cdn.keys webhook.*",
 		.check = preset_set_check,
 		.start = start,
 		.stop = stop,

@@ -44,6 +44,16 @@ extern const struct route route_shared_get;
 extern const struct route route_shared_open;
 extern const struct route route_changes;
 extern const struct route route_events;
+extern const struct route route_webhooks_create;
+extern const struct route route_webhooks_list;
+extern const struct route route_webhook_change;
+extern const struct route route_webhook_rotate;
+extern const struct route route_webhook_delete;
+extern const struct route route_webhook_deliveries;
+extern const struct route route_webhook_retry;
+extern const struct route route_notifications_list;
+extern const struct route route_notification_read;
+extern const struct route route_notifications_read;
 
 // All of them, for http_server_config.
 extern const struct route *const API_ROUTES[];

@@ -69,6 +69,12 @@ database_password_file = $secrets/db_api
 cursor_key_file = $secrets/cursor_key
 refresh_key_file = $secrets/refresh_key
 
+[webhook]
+key_file = $secrets/webhook_key
+# Receivers of tests stand on this machine.
+allow_http = true
+private_networks = 127.0.0.1
+
 [cdn]
 public_url = http://127.0.0.1:$PORT_EDGE
 keys_file = $secrets/cdn_keys

@@ -19,7 +19,7 @@ read_secret() { cat "$RUN_DIR/secrets/$1"; }
 make_secrets() {
     local name
     for name in db_admin db_ingest db_transcoder db_api nats_token hook_token purge_token resize_token \
-        jwt_key cursor_key refresh_key; do
+        jwt_key cursor_key refresh_key webhook_key; do
         make_secret "$name"
     done
     make_secret demo_password 12

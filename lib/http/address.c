@@ -1,9 +1,12 @@
 // The SSRF guard's rule.
 #include "http/address.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct four_range {
@@ -71,5 +74,86 @@ bool address_is_public(const struct sockaddr *address)
 		memcpy(&six, address, sizeof six);
 		return six_is_public(six.sin6_addr.s6_addr);
 	}
+	return false;
+}
+
+// ---- networks that are allowed all the same -------------------------------------------------------------------------
+
+static void map_four(const void *four, uint8_t ret_bytes[16])
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	memcpy(ret_bytes, mapped, sizeof mapped);
+	memcpy(ret_bytes + 12, four, 4);
+}
+
+static bool parse_network(char *text, struct address_network *ret_network)
+{
+	struct in_addr four;
+	char *slash = strchr(text, '/'), *end = NULL;
+	unsigned long bits = 128;
+	if (slash != NULL) {
+		*slash = '\0';
+		if (slash[1] < '0' || slash[1] > '9')
+			return false;
+		bits = strtoul(slash + 1, &end, 10);
+		if (*end != '\0')
+			return false;
+	}
+	if (inet_pton(AF_INET, text, &four) == 1) {
+		map_four(&four, ret_network->bytes);
+		if (slash != NULL && bits > 32)
+			return false;
+		bits = slash == NULL ? 128 : bits + 96;
+	} else if (inet_pton(AF_INET6, text, ret_network->bytes) != 1 || bits > 128) {
+		return false;
+	}
+	ret_network->bits = (unsigned)bits;
+	return true;
+}
+
+enum rc address_networks_parse(const char *text, struct address_networks *ret_networks, struct err *err)
+{
+	struct address_networks networks = { .count = 0 };
+	for (const char *at = text; *at != '\0';) {
+		char one[64];
+		at += strspn(at, " ,");
+		size_t length = strcspn(at, " ,");
+		if (length == 0)
+			break;
+		(void)snprintf(one, sizeof one, "%.*s", (int)length, at);
+		if (networks.count == ADDRESS_NETWORKS_MAX)
+			return err_set(err, RC_INVALID, "more than %d networks", ADDRESS_NETWORKS_MAX);
+		if (length >= sizeof one || !parse_network(one, &networks.items[networks.count++]))
+			return err_set(err, RC_INVALID, "not a network: %.*s", (int)(length < 60 ? length : 60), at);
+		at += length;
+	}
+	*ret_networks = networks;
+	return RC_OK;
+}
+
+static bool is_within(const struct address_network *network, const uint8_t bytes[16])
+{
+	unsigned whole = network->bits / 8, rest = network->bits % 8;
+	return memcmp(network->bytes, bytes, whole) == 0 &&
+	       (rest == 0 || ((network->bytes[whole] ^ bytes[whole]) >> (8 - rest)) == 0);
+}
+
+bool address_is_in(const struct address_networks *networks, const struct sockaddr *address)
+{
+	uint8_t bytes[16];
+	if (address->sa_family == AF_INET) {
+		struct sockaddr_in four;
+		memcpy(&four, address, sizeof four);
+		map_four(&four.sin_addr, bytes);
+	} else if (address->sa_family == AF_INET6) {
+		struct sockaddr_in6 six;
+		memcpy(&six, address, sizeof six);
+		memcpy(bytes, &six.sin6_addr, sizeof bytes);
+	} else {
+		return false;
+	}
+	for (size_t i = 0; i < networks->count; i++)
+		if (is_within(&networks->items[i], bytes))
+			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,6 +21,9 @@
 struct http_client {
 	int64_t connect_ms;
 	bool public_only;
+	bool http2;
+	struct address_networks allowed;
+	atomic_bool is_aborted;
 	char *user_agent;
 	pthread_mutex_t lock; // guards what follows
 	pthread_cond_t freed;
@@ -29,6 +33,7 @@ struct http_client {
 
 // What libcurl's callbacks need of one call.
 struct transfer {
+	const struct http_client *client;
 	const struct http_call *call;
 	struct http_reply *reply;
 	bool address_refused;
@@ -45,12 +50,18 @@ static void start_curl(void)
 enum rc http_client_new(const struct http_client_config *config, struct http_client **ret_client, struct err *err)
 {
 	(void)pthread_once(&curl_once, start_curl);
+	struct address_networks allowed = { .count = 0 };
+	if (config->allowed_networks != NULL &&
+	    address_networks_parse(config->allowed_networks, &allowed, err) != RC_OK)
+		return RC_INVALID;
 	unsigned connections = config->connections == 0 ? CLIENT_CONNECTIONS : config->connections;
 	struct http_client *client = calloc(1, sizeof *client + connections * sizeof client->idle[0]);
 	if (client == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for the HTTP client");
 	client->connect_ms = config->connect_ms == 0 ? CLIENT_CONNECT_MS : config->connect_ms;
 	client->public_only = config->public_only;
+	client->http2 = config->http2;
+	client->allowed = allowed;
 	client->user_agent = strdup(config->user_agent == NULL ? "safelight" : config->user_agent);
 	(void)pthread_mutex_init(&client->lock, NULL);
 	pthread_condattr_t monotonic;
@@ -78,6 +89,11 @@ void http_client_free(struct http_client *client)
 	(void)pthread_cond_destroy(&client->freed);
 	free(client->user_agent);
 	free(client);
+}
+
+void http_client_abort(struct http_client *client)
+{
+	atomic_store(&client->is_aborted, true);
 }
 
 void http_reply_done(struct http_reply *reply)
@@ -153,11 +169,20 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
 static curl_socket_t open_public_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *transfer = context;
-	if (purpose != CURLSOCKTYPE_IPCXN || !address_is_public(&address->addr)) {
+	if (purpose != CURLSOCKTYPE_IPCXN ||
+	    (!address_is_public(&address->addr) && !address_is_in(&transfer->client->allowed, &address->addr))) {
 		transfer->address_refused = true;
 		return CURL_SOCKET_BAD;
 	}
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static int look_whether_to_abort(void *context, curl_off_t total_in, curl_off_t in, curl_off_t total_out,
+                                 curl_off_t out)
+{
+	const struct transfer *transfer = context;
+	(void)total_in, (void)in, (void)total_out, (void)out;
+	return atomic_load(&transfer->client->is_aborted);
 }
 
 // ---- one call -------------------------------------------------------------------------------------------------------
@@ -193,7 +218,13 @@ static bool set_callbacks(const struct http_client *client, CURL *handle, struct
 	    (curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_public_socket) != CURLE_OK ||
 	     curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, transfer) != CURLE_OK))
 		return false;
-	return curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+	if (client->http2 &&
+	    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE) != CURLE_OK)
+		return false;
+	return curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+	       curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, look_whether_to_abort) == CURLE_OK &&
+	       curl_easy_setopt(handle, CURLOPT_XFERINFODATA, transfer) == CURLE_OK &&
+	       curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
 	       curl_easy_setopt(handle, CURLOPT_WRITEDATA, transfer) == CURLE_OK &&
 	       curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
 	       curl_easy_setopt(handle, CURLOPT_HEADERDATA, transfer) == CURLE_OK;
@@ -247,7 +278,7 @@ static enum rc rc_of(CURL *handle, CURLcode code, const struct transfer *transfe
 static enum rc perform(const struct http_client *client, CURL *handle, const struct http_call *call,
                        struct deadline deadline, struct http_reply *reply, struct err *err)
 {
-	struct transfer transfer = { .call = call, .reply = reply };
+	struct transfer transfer = { .client = client, .call = call, .reply = reply };
 	struct curl_slist *headers = make_headers(call);
 	bool good = headers != NULL && curl_easy_setopt(handle, CURLOPT_URL, call->url) == CURLE_OK &&
 	            curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers) == CURLE_OK && set_method(handle, call) &&

@@ -15,12 +15,18 @@ struct http_client_config {
 	unsigned connections; // calls at once; more of them wait for their turn, within their deadline. 0: 4
 	int64_t connect_ms;   // to connect, TLS included; 0: 2000
 	bool public_only;     // connect only to public addresses, decided on the address itself at connect (SSRF guard)
+	const char *allowed_networks; // that public_only lets pass all the same: "10.1.0.0/16, ::1"; NULL: none
+	bool http2;             // speak HTTP/2 from the first byte also where TLS does not agree on it (http: URLs)
 	const char *user_agent; // NULL: "safelight"
 };
 
-// RC_NO_MEMORY.
+// RC_NO_MEMORY; RC_INVALID: allowed_networks.
 enum rc http_client_new(const struct http_client_config *config, struct http_client **ret_client,
                         struct err *err) MUST_CHECK;
+// Break off the calls under way within a second (RC_UNKNOWN, or what they came to); later ones end so at once. Any
+// thread.
+void http_client_abort(struct http_client *client);
+
 // No call may be under way. Accepts NULL.
 void http_client_free(struct http_client *client);
 

@@ -14,7 +14,7 @@
 #define ROUTES_MAX 200
 
 // What {id} stands for: a thing of the owner's.
-enum object { NOTHING, ITEM, MEDIA, UPLOAD, SESSION, DEVICE, OBJECT_COUNT };
+enum object { NOTHING, ITEM, MEDIA, UPLOAD, SESSION, DEVICE, WEBHOOK, NOTIFICATION, OBJECT_COUNT };
 
 struct row {
 	const char *method;
@@ -55,6 +55,16 @@ static const struct row ROWS[] = {
 	{ "GET", "/v1/search", NOTHING, "?q=tide", NULL, 401, 200, 200, 200 },
 	{ "GET", "/v1/changes", NOTHING, NULL, NULL, 401, 200, 200, 200 },
 	{ "GET", "/v1/events", NOTHING, "?limit=1", NULL, 401, 400, 400, 400 },
+	{ "GET", "/v1/notifications", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "POST", "/v1/notifications/{id}/read", NOTIFICATION, NULL, NULL, 401, 404, 404, 204 },
+	{ "POST", "/v1/notifications/read", NOTHING, NULL, NULL, 401, 204, 204, 204 },
+	{ "POST", "/v1/webhooks", NOTHING, NULL, "{\"url\":\"https://hooks.example/x\"}", 401, 201, 201, 201 },
+	{ "GET", "/v1/webhooks", NOTHING, NULL, NULL, 401, 200, 200, 200 },
+	{ "PATCH", "/v1/webhooks/{id}", WEBHOOK, NULL, "{\"enabled\":false}", 401, 404, 404, 200 },
+	{ "POST", "/v1/webhooks/{id}/secret", WEBHOOK, NULL, NULL, 401, 404, 404, 200 },
+	{ "GET", "/v1/webhooks/{id}/deliveries", WEBHOOK, NULL, NULL, 401, 404, 404, 200 },
+	{ "POST", "/v1/webhooks/{id}/deliveries/{delivery}/retry", WEBHOOK, NULL, NULL, 401, 404, 404, 202 },
+	{ "DELETE", "/v1/webhooks/{id}", WEBHOOK, NULL, NULL, 401, 404, 404, 204 },
 	{ "POST", "/v1/items", NOTHING, NULL, "{\"title\":\"x\"}", 401, 201, 201, 201 },
 	{ "GET", "/v1/items", NOTHING, NULL, NULL, 401, 200, 200, 200 },
 	{ "GET", "/v1/items/{id}", ITEM, NULL, NULL, 401, 404, 404, 200 },
@@ -168,7 +178,7 @@ static void every_route_is_in_the_table_and_no_other(void **state)
 // ---- the calls ----------------------------------------------------------------------------------------------------
 
 static struct test_account owner, other, admin;
-static char ids[OBJECT_COUNT][37], share_id[37], share_token[128];
+static char ids[OBJECT_COUNT][37], share_id[37], share_token[128], delivery_id[37];
 
 static void make(const char *path, const char *json, char ret_id[37], char *ret_token)
 {
@@ -210,6 +220,20 @@ static void make_things(void)
 	log_in_again(&owner);
 	make("/v1/items", "{\"title\":\"tide\"}", ids[ITEM], NULL);
 	make("/v1/devices", "{\"platform\":\"fcm\",\"token\":\"of the owner of the matrix\"}", ids[DEVICE], NULL);
+	make("/v1/webhooks", "{\"url\":\"https://hooks.example/\"}", ids[WEBHOOK], NULL);
+	char *made = test_sql_text(
+	        "INSERT INTO webhook_deliveries (id, webhook_id, event_id, event_type, payload, state) VALUES "
+	        "(gen_random_uuid(), $1::uuid, gen_random_uuid(), 'item.created', '{}', 'failed') "
+	        "RETURNING id",
+	        ids[WEBHOOK], NULL);
+	(void)snprintf(delivery_id, sizeof delivery_id, "%s", made);
+	free(made);
+	made = test_sql_text(
+	        "INSERT INTO notifications (id, user_id, kind, subject_id) VALUES (gen_random_uuid(), $1::uuid, "
+	        "'media.ready', gen_random_uuid()) RETURNING id",
+	        owner.user_id, NULL);
+	(void)snprintf(ids[NOTIFICATION], sizeof ids[NOTIFICATION], "%s", made);
+	free(made);
 	(void)snprintf(path, sizeof path, "/v1/items/%s/shares", ids[ITEM]);
 	make(path, "{}", share_id, share_token);
 	test_upload_whole(&owner, &file, ids[MEDIA]);
@@ -228,6 +252,8 @@ static void write_url(const struct row *row, char *ret_url, size_t size)
 			value = ids[row->object];
 		else if (strncmp(at, "{share}", 7) == 0)
 			value = share_id;
+		else if (strncmp(at, "{delivery}", 10) == 0)
+			value = delivery_id;
 		else if (strncmp(at, "{token}", 7) == 0)
 			value = share_token;
 		assert_true(length + 130 < size);

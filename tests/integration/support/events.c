@@ -234,7 +234,7 @@ void test_events_last_id(struct test_events *events, char ret_id[40])
 
 // ---- further instances --------------------------------------------------------------------------------------------
 
-static unsigned find_port(void)
+unsigned test_port_find(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof address;
@@ -278,7 +278,7 @@ void test_api_start(const char *const *with, struct test_api *ret_api)
 	char *build = test_file_read(build_path, &length);
 	build[strcspn(build, "\n")] = '\0';
 	(void)snprintf(program, sizeof program, "%s/bin/safelight-api", build);
-	(void)snprintf(listen, sizeof listen, "127.0.0.1:%u", find_port());
+	(void)snprintf(listen, sizeof listen, "127.0.0.1:%u", test_port_find());
 	(void)snprintf(ret_api->address, sizeof ret_api->address, "http://%s", listen);
 	ret_api->process = fork();
 	assert_true(ret_api->process >= 0);

@@ -35,6 +35,9 @@ const struct test_event *test_events_at(struct test_events *events, size_t index
 // The latest id that was sent, also with blocks without a name; "" when none was.
 void test_events_last_id(struct test_events *events, char ret_id[40]);
 
+// A port of the loopback address that is free now. Main thread.
+unsigned test_port_find(void);
+
 // Another metadata-api over the same stack, with other settings ("SAFELIGHT_<SECTION>_<KEY>", "value", …, NULL; may be
 // NULL); it dies with the test. Main thread.
 struct test_api {
