@@ -52,6 +52,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 -include tests/hostile/hostile.mk
 -include tests/fuzz/fuzz.mk
 -include tests/bench/bench.mk
+-include tests/bench/transcoder.mk
 -include deploy/deploy.mk
 INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
 
@@ -157,10 +158,12 @@ $(BUILD)/obj/transcoder/decoder/%.o: transcoder/decoder/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(shell $(PKG) --cflags vips 2>/dev/null | sed 's/-I/-isystem /g') -c $< -o $@
+# Loops over samples, which gcc makes vector code of at this level only.
+$(BUILD)/obj/transcoder/decoder/planar_resample.o $(BUILD)/obj/transcoder/decoder/planar_webp.o: CFLAGS += -O3
 $(BUILD)/bin/safelight-decoder: $(DECODER_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(shell $(PKG) --libs vips) -lwebp -lwebpmux -lexif -lseccomp -ljansson $(LIBS_base) -lm
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lseccomp -ljansson $(LIBS_base) -lm
 
 define SERVICE_RULE
 $(BUILD)/bin/$(BINARY_$(1)): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(FOLDER_$(1))/*.c) $(if $(filter transcoder,$(1)),$(wildcard transcoder/wire/*.c))) $(ARCHIVES)

@@ -26,7 +26,7 @@ $(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/tr
 	$(call LINK_TEST,-lcmocka)
 $(BUILD)/tests/unit/test_sandbox: $(BUILD)/obj/tests/unit/test_sandbox.o $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka -lseccomp)
-DECODER_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_decoder*.c))
+DECODER_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(filter-out %/test_decoder_planar.c,$(wildcard tests/integration/test_decoder*.c)))
 $(DECODER_TESTS): $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(RIG_OBJECTS) $(CHILD_OBJECTS) $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES) \
 		| $(BUILD)/bin/safelight-decoder $(BREAKOUT) $(UNFILTERED)
 	$(call LINK_TEST,-lcmocka -lturbojpeg -lwebp -lz -lseccomp)
@@ -37,3 +37,11 @@ $(UNFILTERED): $(BREAKOUT_OBJECTS) $(BUILD)/obj/tests/hostile/seccomp_absent.o \
 		$(filter-out %/sandbox_seccomp.o,$(SANDBOX_OBJECTS)) $(WIRE_OBJECTS) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,)
 $(BUILD)/tests/integration/test_transcoder_sandbox: | $(UNFILTERED)
+
+# Calls the decoder's paths itself, so it has the decoder's objects in it (bench.mk has BARE_DECODER).
+$(BUILD)/tests/integration/test_decoder_planar: $(sort $(BUILD)/obj/tests/integration/test_decoder_planar.o $(BUILD)/obj/tests/hostile/grading.o $(RIG_OBJECTS) $(CHILD_OBJECTS) \
+		$(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/decoder_main.c,$(wildcard transcoder/decoder/*.c)))) $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka -lturbojpeg $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lseccomp -lz)
+$(BUILD)/tests/unit/test_planar_resample: $(addprefix $(BUILD)/obj/,tests/unit/test_planar_resample.o \
+		transcoder/decoder/planar_resample.o transcoder/decoder/planar_plane.o) $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka)

@@ -45,6 +45,36 @@ void picture_insert_segment(const void *jpeg, size_t length, uint8_t marker, con
 	buffer_append(out, (const char *)jpeg + 2, length - 2);
 }
 
+void picture_make_ramp(unsigned width, unsigned height, int subsampling, int flags, unsigned orientation,
+                       struct buffer *out)
+{
+	const uint8_t exif[] = { 'E', 'x', 'i', 'f', 0,    0, 'M', 'M', 0, 42, 0, 0, 0,
+		                 8,   0,   1,   1,   0x12, 0, 3,   0,   0, 0,  1, 0, (uint8_t)orientation,
+		                 0,   0,   0,   0,   0,    0 };
+	uint8_t *rgb = malloc((size_t)width * height * 3);
+	tjhandle handle = tjInitCompress();
+	unsigned char *jpeg = NULL;
+	unsigned long length = 0;
+	int result;
+
+	assert(rgb != NULL && handle != NULL);
+	for (unsigned y = 0; y < height; y++) {
+		for (unsigned x = 0; x < width; x++) {
+			uint8_t *pixel = rgb + 3 * ((size_t)y * width + x);
+
+			pixel[0] = (uint8_t)(20 + x * 200 / width);
+			pixel[1] = (uint8_t)(120 + (x + y) * 60 / (width + height));
+			pixel[2] = (uint8_t)(220 - y * 200 / height);
+		}
+	}
+	result = tjCompress2(handle, rgb, (int)width, 0, (int)height, TJPF_RGB, &jpeg, &length, subsampling, 95, flags);
+	assert(result == 0);
+	picture_insert_segment(jpeg, length, 0xe1, exif, sizeof(exif), out);
+	tjFree(jpeg);
+	(void)tjDestroy(handle);
+	free(rgb);
+}
+
 // ---- sizes by hand ----
 
 static bool read_jpeg_size(const uint8_t *bytes, size_t length, unsigned *ret_width, unsigned *ret_height)

@@ -11,6 +11,11 @@
 // Append a JPEG of that size with structure in it (libjpeg-turbo, quality 90, 4:2:0).
 void picture_make_jpeg(unsigned width, unsigned height, struct buffer *out);
 
+// Append a JPEG with a ramp of each colour, so that whatever is displaced shows, and an EXIF orientation; subsampling
+// and flags are turbojpeg's.
+void picture_make_ramp(unsigned width, unsigned height, int subsampling, int flags, unsigned orientation,
+                       struct buffer *out);
+
 // Append jpeg with an extra segment behind its first marker.
 void picture_insert_segment(const void *jpeg, size_t length, uint8_t marker, const void *payload, size_t payload_length,
                             struct buffer *out);

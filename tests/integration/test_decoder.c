@@ -42,14 +42,14 @@ static void assert_done(const char *name, const struct rig_result *result)
 		fail_msg("%s: %s: %s", name, media_reason_name(result->outcome.reason), result->outcome.detail);
 }
 
+// (Words of three letters would turn up by chance among some megabytes of compressed pixels.)
 static void assert_no_metadata(const struct rig_variant *variant, const char *name)
 {
-	static const char *const words[] = { "Exif",    "http://ns.adobe.com/xap",
-		                             "GPS",     "Photoshop 3.0",
-		                             "8BIM",    "ICC_PROFILE",
-		                             "xmpmeta", "JFXX",
-		                             "EXIF",    "XMP ",
-		                             "ICCP" };
+	static const char *const words[] = { "Exif",          "http://ns.adobe.com/xap",
+		                             "Photoshop 3.0", "8BIM",
+		                             "ICC_PROFILE",   "xmpmeta",
+		                             "JFXX",          "EXIF",
+		                             "XMP ",          "ICCP" };
 
 	for (size_t i = 0; i < LENGTH_OF(words); i++) {
 		if (memmem(variant->bytes, variant->about.bytes, words[i], strlen(words[i])) != NULL)

@@ -48,6 +48,7 @@ only 'curl/' 'lib/(store|http)/'
 only 'microhttpd' lib/http/
 only 'jwt' lib/http/
 only 'vips' transcoder/decoder/
+only '(jpeglib|libheif|webp/)' transcoder/decoder/
 only 'seccomp' transcoder/decoder/
 only 'libexif' transcoder/decoder/
 only 'ngx_' cdn-config/

@@ -8,24 +8,28 @@
 #include "transcoder/decoder/placeholder.h"
 #include "transcoder/decoder/sniff.h"
 
-static const struct decode_path *const paths[] = { &decode_path_general };
+static bool run_job(struct session *session, const uint8_t *bytes, size_t length,
+                    const struct decode_path *const *paths, size_t path_count)
+{
+	const struct source *source = &session->source;
 
-bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length, const struct sink *sink,
-                 struct wire_done *ret_times, struct failure *ret_failure)
+	if (!source_open(bytes, length, session->job, &session->source, &session->failure))
+		return false;
+	session->plan_count = wire_plan(session->job, source->upright_width, source->upright_height, session->plan);
+	for (size_t i = 0; i < path_count; i++) {
+		if (paths[i]->accepts(session))
+			return paths[i]->run(session);
+	}
+	return failure_set(&session->failure, REASON_INTERNAL, "no path takes this picture");
+}
+
+bool session_run_by(const struct decode_path *const *paths, size_t path_count, const struct wire_job *job,
+                    const uint8_t *bytes, size_t length, const struct sink *sink, struct wire_done *ret_times,
+                    struct failure *ret_failure)
 {
 	struct session session = { .job = job, .sink = sink, .started_us = clock_monotonic_us() };
-	bool done = source_open(bytes, length, job, &session.source, &session.failure);
 
-	for (size_t i = 0; done && i < sizeof(paths) / sizeof(paths[0]); i++) {
-		if (i == 0)
-			session.plan_count = wire_plan(job, session.source.upright_width, session.source.upright_height,
-			                               session.plan);
-		if (paths[i]->accepts(&session)) {
-			done = paths[i]->run(&session);
-			break;
-		}
-	}
-	if (!done) {
+	if (!run_job(&session, bytes, length, paths, path_count)) {
 		if (session.failure.reason == REASON_DECODE_FAILED && sniff_is_cut(bytes, length))
 			session.failure.reason = REASON_TRUNCATED;
 		*ret_failure = session.failure;
@@ -35,6 +39,15 @@ bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length
 	session.times.decode_us = session.times.total_us - session.times.encode_us;
 	*ret_times = session.times;
 	return true;
+}
+
+bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length, const struct sink *sink,
+                 struct wire_done *ret_times, struct failure *ret_failure)
+{
+	static const struct decode_path *const paths[] = { &decode_path_planar, &decode_path_general };
+
+	return session_run_by(paths, sizeof(paths) / sizeof(paths[0]), job, bytes, length, sink, ret_times,
+	                      ret_failure);
 }
 
 bool session_send(struct session *session, const struct wire_planned *planned, enum media_format format,

@@ -37,12 +37,20 @@ struct decode_path {
 	bool (*run)(struct session *session);
 };
 
+// JPEG photos in sRGB, as planes.
+extern const struct decode_path decode_path_planar;
+
 // Everything libvips can open: any colours, alpha, orientation, size.
 extern const struct decode_path decode_path_general;
 
 // Do a whole job on bytes. True: all was delivered and ret_times is written. False: ret_failure says why.
 bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length, const struct sink *sink,
                  struct wire_done *ret_times, struct failure *ret_failure);
+
+// The same by these paths alone, for tests and benchmarks that compare them.
+bool session_run_by(const struct decode_path *const *paths, size_t path_count, const struct wire_job *job,
+                    const uint8_t *bytes, size_t length, const struct sink *sink, struct wire_done *ret_times,
+                    struct failure *ret_failure);
 
 // For paths: encode a held upright sRGB picture of one planned step in one encoding and deliver it.
 bool session_deliver(struct session *session, const struct wire_planned *planned, const struct wire_encoding *encoding,

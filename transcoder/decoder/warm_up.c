@@ -122,7 +122,7 @@ static const struct {
 	unsigned steps;     // how many of the job's steps are made of it
 	unsigned encodings; // how many of the encodings
 } samples[] = {
-	{ "jpeg", save_jpeg, 3, 2, 2 },      { "odd jpeg", save_odd_jpeg, 3, 1, 1 },
+	{ "jpeg", save_jpeg, 3, 2, 3 },      { "odd jpeg", save_odd_jpeg, 3, 1, 1 },
 	{ "grey jpeg", save_jpeg, 1, 1, 1 }, { "png", save_png, 4, 2, 3 },
 	{ "gif", save_gif, 4, 1, 1 },        { "animation", save_animation, 4, 3, 2 },
 	{ "tiff", save_tiff, 3, 1, 1 },      { "webp", save_webp, 4, 1, 1 },

@@ -1,0 +1,194 @@
+// The planar path: JPEG photos as their YCbCr planes, which JPEG, WebP and AVIF all store, from file to file without a
+// way over RGB. It takes what is YCbCr or grey in sRGB; everything else is left to the general path.
+//
+// As there, each variant has a "whole", wholes are made one from the next, and each has the size that follows from the
+// original's. An upright whole is made by one resize of the stored planes: turning costs nothing then, and chroma keeps
+// its place also where a side is odd. What is cut, put on a background or sharpened is so by the general path's own
+// code.
+#include "transcoder/decoder/session.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "transcoder/decoder/picture.h"
+#include "transcoder/decoder/planar_files.h"
+#include "transcoder/decoder/planar_jpeg.h"
+#include "transcoder/decoder/planar_whole.h"
+
+struct rung {
+	const struct wire_planned *planned;
+	struct preset_size whole;
+	struct planar_picture picture; // the whole
+	VipsImage *fitted;             // what libvips made of it, where it had to
+	bool sent;                     // in all its encodings
+};
+
+static bool accepts_photo(const struct session *session)
+{
+	const struct wire_job *job = session->job;
+
+	if (session->source.format != FORMAT_JPEG || job->keep_copyright || job->keep_profile)
+		return false;
+	for (size_t i = 0; i < job->encoding_count; i++) {
+		if (!planar_files_can(&job->encodings[i]))
+			return false;
+	}
+	return planar_jpeg_accepts(session->source.bytes, session->source.length);
+}
+
+// Decode no larger than needed, to an upright whole.
+static bool decode_whole(struct session *session, struct rung *rung)
+{
+	const struct source *source = &session->source;
+	bool turned = source->orientation >= 5;
+	uint32_t width = turned ? rung->whole.height : rung->whole.width;
+	uint32_t height = turned ? rung->whole.width : rung->whole.height;
+	CLEANUP(planar_source_done) struct planar_source stored = { 0 };
+
+	return planar_jpeg_decode(source->bytes, source->length, source_shrink(source, width, height), &stored,
+	                          &session->failure) &&
+	       planar_whole_make(&stored, source->orientation, rung->whole.width, rung->whole.height, &rung->picture,
+	                         &session->failure);
+}
+
+static bool make_rgb(const struct planar_picture *picture, VipsImage **ret_image, struct failure *failure)
+{
+	size_t length = (size_t)picture->width * picture->height * 3;
+	CLEANUP(free_pointer) uint8_t *rgb = planar_whole_to_rgb(picture);
+	VipsImage *image;
+
+	if (rgb == NULL)
+		return failure_set(failure, REASON_DECODE_MEMORY, "no memory for a picture");
+	image = vips_image_new_from_memory_copy(rgb, length, (int)picture->width, (int)picture->height, 3,
+	                                        VIPS_FORMAT_UCHAR);
+	if (image == NULL)
+		return picture_failed(failure, "colour");
+	image->Type = VIPS_INTERPRETATION_sRGB;
+	*ret_image = image;
+	return true;
+}
+
+static bool send_facts(struct session *session, const struct planar_picture *picture)
+{
+	CLEANUP(picture_unref) VipsImage *image = NULL;
+
+	return make_rgb(picture, &image, &session->failure) && session_deliver_facts(session, image);
+}
+
+// The variant's picture for steps that libvips has a hand in; for the others the whole is the variant.
+static bool fit_rung(struct session *session, struct rung *rung)
+{
+	const struct preset_step *step = rung->planned->step;
+	CLEANUP(picture_unref) VipsImage *whole = NULL;
+
+	if (step->fit == PRESET_INSIDE && step->sharpen == 0)
+		return true;
+	return make_rgb(&rung->picture, &whole, &session->failure) &&
+	       picture_fit(whole, session->job, rung->planned, &rung->fitted, &session->failure);
+}
+
+static bool encode_rung(struct session *session, struct rung *rung, const struct wire_encoding *encoding)
+{
+	int64_t before = clock_monotonic_us();
+	void *bytes = NULL;
+	size_t length = 0;
+	bool sent;
+
+	if (rung->fitted != NULL)
+		return session_deliver(session, rung->planned, encoding, rung->fitted);
+	if (!planar_files_encode(&rung->picture, encoding, &bytes, &length, &session->failure))
+		return false;
+	session->times.encode_us += (uint64_t)(clock_monotonic_us() - before);
+	sent = session_send(session, rung->planned, encoding->format, bytes, length);
+	g_free(bytes);
+	return sent;
+}
+
+static bool encode_preview(struct session *session, struct rung *preview)
+{
+	for (size_t i = 0; i < session->job->encoding_count; i++) {
+		if (!encode_rung(session, preview, &session->job->encodings[i]))
+			return false;
+	}
+	preview->sent = true;
+	session->times.preview_us = (uint64_t)(clock_monotonic_us() - session->started_us);
+	return true;
+}
+
+static int compare_wholes(const void *left, const void *right)
+{
+	const struct rung *a = *(const struct rung *const *)left, *b = *(const struct rung *const *)right;
+
+	return a->whole.width == b->whole.width ? 0 : a->whole.width > b->whole.width ? -1 : 1;
+}
+
+// The pictures of all rungs, from the largest to the smallest.
+static bool make_ladder(struct session *session, struct rung *const *rungs, size_t count)
+{
+	if (!decode_whole(session, rungs[0]))
+		return false;
+	for (size_t i = 1; i < count; i++) {
+		if (!planar_whole_resize(&rungs[i - 1]->picture, rungs[i]->whole.width, rungs[i]->whole.height,
+		                         &rungs[i]->picture, &session->failure))
+			return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!fit_rung(session, rungs[i]))
+			return false;
+	}
+	return true;
+}
+
+// Quick formats before slow ones, small files before large ones.
+static bool encode_ladder(struct session *session, struct rung *const *rungs, size_t count)
+{
+	for (size_t i = 0; i < session->job->encoding_count; i++) {
+		for (size_t j = count; j-- > 0;) {
+			if (!rungs[j]->sent && !encode_rung(session, rungs[j], &session->job->encodings[i]))
+				return false;
+		}
+	}
+	return true;
+}
+
+// The preview with the facts from a small decode of its own, then the rest.
+static bool run_rungs(struct session *session, struct rung *rungs, size_t count)
+{
+	struct rung *ordered[WIRE_STEPS];
+	bool own_preview = session->job->preview_first && count > 1;
+	size_t left = 0;
+
+	if (own_preview && (!decode_whole(session, &rungs[0]) || !send_facts(session, &rungs[0].picture) ||
+	                    !fit_rung(session, &rungs[0]) || !encode_preview(session, &rungs[0])))
+		return false;
+	for (size_t i = own_preview ? 1 : 0; i < count; i++)
+		ordered[left++] = &rungs[i];
+	qsort(ordered, left, sizeof(ordered[0]), compare_wholes);
+	if (!make_ladder(session, ordered, left))
+		return false;
+	if (!own_preview && !send_facts(session, &ordered[left - 1]->picture))
+		return false;
+	if (!own_preview && session->job->preview_first && !encode_preview(session, &rungs[0]))
+		return false;
+	return encode_ladder(session, ordered, left);
+}
+
+static bool run_planar(struct session *session)
+{
+	struct rung rungs[WIRE_STEPS] = { { 0 } };
+	bool done;
+
+	for (size_t i = 0; i < session->plan_count; i++)
+		rungs[i] = (struct rung){ .planned = &session->plan[i],
+			                  .whole = picture_whole_size(&session->plan[i], session->source.upright_width,
+			                                              session->source.upright_height) };
+	done = run_rungs(session, rungs, session->plan_count);
+	for (size_t i = 0; i < session->plan_count; i++) {
+		planar_picture_done(&rungs[i].picture);
+		g_clear_object(&rungs[i].fitted);
+	}
+	return done;
+}
+
+const struct decode_path decode_path_planar = { .name = "planar", .accepts = accepts_photo, .run = run_planar };
