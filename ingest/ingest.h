@@ -83,6 +83,7 @@ struct ingest {
 	struct trace_exporter *trace; // NULL: nobody wants spans
 	// The store refuses a PUT over an object that is there; true until a probe has shown otherwise.
 	_Atomic bool put_if_absent;
+	_Atomic bool is_stopping; // long work in the background gives up
 };
 
 // The context of a request's handler.

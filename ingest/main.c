@@ -260,6 +260,7 @@ static void stop(void *state, int64_t drain_ms)
 	tus_leave(ingest->tus);
 	http_server_drain(ingest->server, drain_ms > BACKGROUND_DRAIN_MS ? drain_ms - BACKGROUND_DRAIN_MS : 0);
 	tus_stop(ingest->tus);
+	ingest->is_stopping = true;
 	work_pool_free(ingest->settlers);
 	reconciler_stop(ingest->reconciler);
 	relay_stop(ingest->relay);

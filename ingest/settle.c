@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/settings.h"
+#include "ingest/hash_object.h"
 #include "ingest/ingest.h"
 #include "ingest/multipart.h"
 #include "ingest/sniff.h"
@@ -100,14 +101,38 @@ static enum rc join_and_look(struct ingest *ingest, const struct catalog_call *c
 	return rc == RC_OK ? look_into_store(ingest, call, upload, ret_evidence, err) : rc;
 }
 
+static size_t choose_pools(const struct ingest *ingest, enum media_kind kind,
+                           struct preset_pool ret_pools[PRESET_POOLS_MAX])
+{
+	size_t count = 0;
+	(void)preset_set_pools(ingest->presets, ingest->settings, PRESET_NAME_DEFAULT, kind, ret_pools, &count);
+	return count;
+}
+
+// A declared hash is verified before the media is ready: by the transcoder, which reads it anyway, or, of what has no
+// jobs, here.
+static enum rc hash_if_nobody_will(struct ingest *ingest, const struct catalog_call *call,
+                                   const struct upload_row *upload, const struct verdict *verdict,
+                                   struct evidence *evidence, struct err *err)
+{
+	struct preset_pool pools[PRESET_POOLS_MAX];
+	if (upload->sha256 == NULL || evidence->is_hashed || verdict->reason != REASON_NONE ||
+	    choose_pools(ingest, verdict->kind, pools) > 0)
+		return RC_OK;
+	enum rc rc = hash_object(ingest, upload->object_key, evidence->etag, evidence->size, call->deadline,
+	                         evidence->sha256, err);
+	if (rc == RC_NOT_FOUND || rc == RC_CONFLICT)
+		return err_set(err, RC_UNAVAILABLE, "the object changed while it was hashed");
+	evidence->is_hashed = rc == RC_OK;
+	return rc;
+}
+
 static enum rc accept_upload(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
                              const struct evidence *evidence, const struct verdict *verdict,
                              struct upload_ended *ret_ended, struct err *err)
 {
 	struct preset_pool pools[PRESET_POOLS_MAX];
-	size_t pool_count = 0;
-	(void)preset_set_pools(ingest->presets, ingest->settings, PRESET_NAME_DEFAULT, verdict->kind, pools,
-	                       &pool_count);
+	size_t pool_count = choose_pools(ingest, verdict->kind, pools);
 	const struct upload_completion completion = {
 		.upload_id = upload->id,
 		.content_type = verdict->content_type,
@@ -122,7 +147,7 @@ static enum rc accept_upload(struct ingest *ingest, const struct catalog_call *c
 }
 
 static enum rc decide(struct ingest *ingest, const struct catalog_call *call, const struct upload_row *upload,
-                      const struct evidence *evidence, struct upload_ended *ret_ended, struct err *err)
+                      struct evidence *evidence, struct upload_ended *ret_ended, struct err *err)
 {
 	const struct verdict_facts facts = { .declared_type = upload->content_type,
 		                             .sniffed_type = evidence->type,
@@ -130,6 +155,9 @@ static enum rc decide(struct ingest *ingest, const struct catalog_call *call, co
 		                             .size = evidence->size,
 		                             .max_image_bytes = ingest->live.max_image_bytes };
 	struct verdict verdict = verdict_of(&facts);
+	enum rc rc = hash_if_nobody_will(ingest, call, upload, &verdict, evidence, err);
+	if (rc != RC_OK)
+		return rc;
 	bool is_wrong = evidence->is_hashed && upload->sha256 != NULL &&
 	                memcmp(evidence->sha256, upload->sha256, SHA256_SIZE) != 0;
 	if (verdict.reason == REASON_NONE && is_wrong)

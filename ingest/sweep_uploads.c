@@ -10,6 +10,8 @@
 #include "store/store_multipart.h"
 
 #define BATCH 128
+// What any store gives at least.
+#define HASH_BYTES_PER_MS 20000
 
 // The parts that came go too. The bucket's lifecycle stands behind this.
 static enum rc expire(struct sweep *sweep, const struct upload_row *upload, struct err *err)
@@ -43,7 +45,9 @@ static enum rc expire(struct sweep *sweep, const struct upload_row *upload, stru
 static enum rc look(struct sweep *sweep, const struct upload_row *upload, bool is_last_look, struct err *err)
 {
 	struct settled settled;
-	const struct catalog_call call = sweep_call();
+	struct catalog_call call = sweep_call();
+	if (upload->sha256 != NULL) // it may have to be hashed, which no stop has to wait for
+		call.deadline = deadline_after_ms(SWEEP_CALL_MS + upload->size / HASH_BYTES_PER_MS);
 	enum rc rc = settle_upload(sweep->ingest, &call, upload, SETTLE_BY_SWEEP, &settled, err);
 	if (rc != RC_OK)
 		return rc;

@@ -411,6 +411,31 @@ static void grows_the_parts_of_the_longest(void **state)
 	expect("DELETE", &upload, "", NULL, 204);
 }
 
+// Nothing reads a file after us, so its declared hash is verified by us before it is ready.
+static void verifies_the_hash_of_a_long_file(void **state)
+{
+	(void)state;
+	for (int is_wrong = 0; is_wrong < 2; is_wrong++) {
+		struct in_parts upload;
+		struct test_reply reply;
+		uint8_t digest[SHA256_SIZE];
+		char hex[SHA256_TEXT_SIZE];
+		sha256_of(content, FILE_LENGTH - (size_t)is_wrong, digest);
+		encode_hex(digest, sizeof digest, hex);
+		begin_file(&upload);
+		free(test_sql_text("UPDATE media SET declared_sha256 = decode($2, 'hex') WHERE id = $1::uuid",
+		                   upload.media_id, hex, NULL));
+		put_all(&upload);
+		call("POST", &upload, "/complete", "{}", 202, &reply);
+		assert_string_equal(test_json_text(reply.json, "media.state"), is_wrong ? "rejected" : "ready");
+		if (is_wrong)
+			assert_string_equal(test_json_text(reply.json, "media.reason.code"), "checksum");
+		else
+			assert_string_equal(test_json_text(reply.json, "media.sha256"), hex);
+		test_reply_done(&reply);
+	}
+}
+
 // What the store says once a URL's time is over: it is the same signing, only shorter than a setting allows.
 static void a_url_ends(void **state)
 {
@@ -446,6 +471,7 @@ int main(void)
 		cmocka_unit_test(frees_the_parts_of_what_is_given_up),
 		cmocka_unit_test(sweeps_the_parts_of_nobody),
 		cmocka_unit_test(grows_the_parts_of_the_longest),
+		cmocka_unit_test(verifies_the_hash_of_a_long_file),
 		cmocka_unit_test(a_url_ends),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
