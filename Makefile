@@ -21,7 +21,7 @@ LDFLAGS_BIN := $(if $(SANITIZE),,-pie)
 
 # Third-party libraries, each in its layer only (docs/dependencies.md says why each is here).
 MODULES := catalog bus store db http media base
-LIBS_base := -lsodium -lcrypto -linih -lsystemd
+LIBS_base := -lsodium -lcrypto -linih -lsystemd -lxxhash
 LIBS_media := -ljansson
 LIBS_http := -lmicrohttpd -lcurl -ljwt -ljansson
 LIBS_db := -lpq

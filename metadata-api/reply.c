@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/encoding.h"
+#include "base/fingerprint.h"
 #include "base/json_write.h"
 #include "http/request.h"
 #include "http/respond.h"
@@ -17,9 +18,9 @@
 
 void reply_json(struct http_request *request, int64_t version, struct buffer *taken)
 {
-	uint8_t digest[SHA256_SIZE];
+	uint8_t digest[FINGERPRINT_SIZE];
 	char hash[BASE64_TEXT_SIZE(ETAG_HASH_BYTES)], etag[64];
-	sha256_of(buffer_text(taken), taken->length, digest);
+	fingerprint_of(buffer_text(taken), taken->length, digest);
 	encode_base64url(digest, ETAG_HASH_BYTES, hash);
 	if (version > 0)
 		(void)snprintf(etag, sizeof etag, "\"%lld.%s\"", (long long)version, hash);

@@ -1,6 +1,7 @@
 // Writing variants: each URL is signed once and stands in both lists.
 #include "metadata-api/variant_view.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,21 +15,22 @@
 #include "metadata-api/media_offers.h"
 #include "metadata-api/variant_cache.h"
 
-// A stretch of the URLs' buffer; empty for a variant that is not ready.
-struct url {
-	size_t at;
-	size_t length;
+// A variant and where its URL stands in the URLs' buffer; empty for one that is not ready.
+struct shown {
+	struct variant_row row;
+	bool is_on_demand;
+	size_t url_at;
+	size_t url_length;
 };
 
-// The variants [first, end) of one media on their way into JSON.
+// The variants of one media on their way into JSON.
 struct writing {
 	const struct api *api;
 	const struct media_row *media;
 	const struct db_result *variants;
-	size_t first;
-	size_t end;
 	int64_t expiry;
-	struct url *urls;
+	struct shown *shown;
+	size_t count;
 	struct buffer url_texts;
 };
 
@@ -38,22 +40,24 @@ static bool is_on_demand(const struct api *api, const struct variant_row *varian
 	return preset_find_on_demand(preset_set_find(api->presets, PRESET_NAME_DEFAULT), variant->name) != NULL;
 }
 
-static void sign_urls(struct writing *writing)
+// Read rows [first, first + count) and sign a URL for each that is ready.
+static void read_and_sign(struct writing *writing, size_t first)
 {
-	for (size_t row = writing->first; row < writing->end; row++) {
-		struct url *url = &writing->urls[row - writing->first];
-		struct variant_row variant;
-		catalog_variant_read(writing->variants, row, &variant);
-		*url = (struct url){ .at = writing->url_texts.length };
-		if (variant.state != VARIANT_READY)
+	for (size_t i = 0; i < writing->count; i++) {
+		struct shown *shown = &writing->shown[i];
+		struct variant_row *variant = &shown->row;
+		catalog_variant_read(writing->variants, first + i, variant);
+		shown->is_on_demand = is_on_demand(writing->api, variant);
+		shown->url_at = writing->url_texts.length;
+		if (variant->state != VARIANT_READY || shown->is_on_demand)
 			continue;
-		struct delivery_grant grant = { .media_id = variant.media_id,
-			                        .generation = variant.generation,
-			                        .format = variant.format,
+		struct delivery_grant grant = { .media_id = variant->media_id,
+			                        .generation = variant->generation,
+			                        .format = variant->format,
 			                        .expiry = writing->expiry };
-		memcpy(grant.variant, variant.name, strnlen(variant.name, sizeof grant.variant - 1));
+		memcpy(grant.variant, variant->name, strnlen(variant->name, sizeof grant.variant - 1));
 		media_offers_append_url(&writing->url_texts, writing->api, &grant);
-		url->length = writing->url_texts.length - url->at;
+		shown->url_length = writing->url_texts.length - shown->url_at;
 	}
 }
 
@@ -66,23 +70,23 @@ static void write_variants(const struct writing *writing, struct json_write *jso
 	char expires_at[CLOCK_TEXT_SIZE];
 	clock_format_rfc3339(writing->expiry * 1000000, expires_at);
 	json_write_array_begin(json, "variants");
-	for (size_t row = writing->first; row < writing->end; row++) {
-		const struct url *url = &writing->urls[row - writing->first];
-		struct variant_row variant;
-		catalog_variant_read(writing->variants, row, &variant);
-		if (is_on_demand(writing->api, &variant))
+	for (size_t i = 0; i < writing->count; i++) {
+		const struct shown *shown = &writing->shown[i];
+		const struct variant_row *variant = &shown->row;
+		if (shown->is_on_demand)
 			continue;
 		json_write_object_begin(json, NULL);
-		json_write_text(json, "name", variant.name);
-		json_write_text(json, "format", media_format_info(variant.format)->name);
-		json_write_text(json, "state", VARIANT_STATES[variant.state]);
-		if (variant.state == VARIANT_FAILED)
-			json_write_text(json, "reason", media_reason_name(variant.reason));
-		json_write_int(json, "width", variant.width);
-		json_write_int(json, "height", variant.height);
-		json_write_int(json, "bytes", variant.bytes);
-		if (variant.state == VARIANT_READY) {
-			json_write_text_length(json, "url", buffer_text(&writing->url_texts) + url->at, url->length);
+		json_write_text(json, "name", variant->name);
+		json_write_text(json, "format", media_format_info(variant->format)->name);
+		json_write_text(json, "state", VARIANT_STATES[variant->state]);
+		if (variant->state == VARIANT_FAILED)
+			json_write_text(json, "reason", media_reason_name(variant->reason));
+		json_write_int(json, "width", variant->width);
+		json_write_int(json, "height", variant->height);
+		json_write_int(json, "bytes", variant->bytes);
+		if (variant->state == VARIANT_READY) {
+			json_write_text_length(json, "url", buffer_text(&writing->url_texts) + shown->url_at,
+			                       shown->url_length);
 			json_write_text(json, "expires_at", expires_at);
 		}
 		json_write_object_end(json);
@@ -103,17 +107,14 @@ static void write_set(const struct writing *writing, enum media_format format, s
                       struct buffer *scratch)
 {
 	buffer_clear(scratch);
-	for (size_t row = writing->first; row < writing->end; row++) {
-		const struct url *url = &writing->urls[row - writing->first];
-		struct variant_row variant;
-		catalog_variant_read(writing->variants, row, &variant);
-		if (variant.state != VARIANT_READY || variant.format != format ||
-		    is_on_demand(writing->api, &variant) || !shows_whole(&variant, writing->media))
+	for (size_t i = 0; i < writing->count; i++) {
+		const struct shown *shown = &writing->shown[i];
+		if (shown->url_length == 0 || shown->row.format != format || !shows_whole(&shown->row, writing->media))
 			continue;
 		if (scratch->length > 0)
 			buffer_append_text(scratch, ", ");
-		buffer_append(scratch, buffer_text(&writing->url_texts) + url->at, url->length);
-		buffer_append_format(scratch, " %uw", variant.width);
+		buffer_append(scratch, buffer_text(&writing->url_texts) + shown->url_at, shown->url_length);
+		buffer_append_format(scratch, " %uw", shown->row.width);
 	}
 	if (scratch->length > 0)
 		json_write_text(json, media_format_info(format)->name, buffer_text(scratch));
@@ -135,18 +136,15 @@ static void write_srcset(const struct writing *writing, struct json_write *json)
 // or the media shows none.
 static bool may_keep(const struct writing *writing, const struct variant_key *key)
 {
-	struct variant_row variant;
-	if (writing->first == writing->end)
+	if (writing->count == 0)
 		return writing->media->published_generation == 0;
-	catalog_variant_read(writing->variants, writing->first, &variant);
-	return variant.media_version == key->version;
+	return writing->shown[0].row.media_version == key->version;
 }
 
 // Write an object with all members. Without its braces it is the text that is kept.
 static void write_object(struct writing *writing, struct buffer *out)
 {
 	struct json_write json;
-	sign_urls(writing);
 	json_write_init(&json, out);
 	json_write_object_begin(&json, NULL);
 	write_variants(writing, &json);
@@ -160,14 +158,18 @@ void variant_view_write(const struct api *api, const struct db_result *variants,
 {
 	struct writing writing = { .api = api, .media = media, .variants = variants, .expiry = expiry };
 	struct buffer object;
+	size_t first = 0, end = 0;
 	if (variants != NULL)
-		catalog_variants_find(variants, &media->id, &writing.first, &writing.end);
+		catalog_variants_find(variants, &media->id, &first, &end);
+	writing.count = end - first;
 	buffer_init(&object, LIMIT_RESPONSE_BYTES);
 	buffer_init(&writing.url_texts, LIMIT_RESPONSE_BYTES);
-	writing.urls = calloc(writing.end - writing.first + 1, sizeof *writing.urls);
-	if (writing.urls != NULL)
+	writing.shown = calloc(writing.count + 1, sizeof *writing.shown);
+	if (writing.shown != NULL) {
+		read_and_sign(&writing, first);
 		write_object(&writing, &object);
-	if (writing.urls != NULL && buffer_ok(&object) && buffer_ok(&writing.url_texts)) {
+	}
+	if (writing.shown != NULL && buffer_ok(&object) && buffer_ok(&writing.url_texts)) {
 		const char *members = buffer_text(&object) + 1;
 		json_write_raw(json, NULL, members, object.length - 2);
 		if (keep_as != NULL && may_keep(&writing, keep_as))
@@ -175,7 +177,7 @@ void variant_view_write(const struct api *api, const struct db_result *variants,
 	} else {
 		json->out->failed = true; // shows as "the answer would not fit"
 	}
-	free(writing.urls);
+	free(writing.shown);
 	buffer_done(&writing.url_texts);
 	buffer_done(&object);
 }

@@ -38,15 +38,28 @@ static int64_t split_seconds(int64_t epoch_us, struct tm *ret_parts)
 	return rest;
 }
 
+static void write_digits(char *text, int digits, int value)
+{
+	while (digits-- > 0) {
+		text[digits] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
 void clock_format_rfc3339(int64_t epoch_us, char ret_text[CLOCK_TEXT_SIZE])
 {
 	struct tm parts;
 	int64_t rest = split_seconds(epoch_us, &parts);
-	// strftime writes the year 26 as "26", which is no RFC 3339.
-	(void)snprintf(ret_text, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-	               (unsigned)(parts.tm_year + 1900) % 10000, (unsigned)(parts.tm_mon + 1) % 100,
-	               (unsigned)parts.tm_mday % 100, (unsigned)parts.tm_hour % 100, (unsigned)parts.tm_min % 100,
-	               (unsigned)parts.tm_sec % 100, (unsigned)(rest / 1000) % 1000);
+	// By hand: answers are full of times. (strftime writes the year 26 as "26", which is no RFC 3339.)
+	static const char PATTERN[] = "0000-00-00T00:00:00.000Z";
+	memcpy(ret_text, PATTERN, sizeof PATTERN);
+	write_digits(ret_text, 4, parts.tm_year + 1900);
+	write_digits(ret_text + 5, 2, parts.tm_mon + 1);
+	write_digits(ret_text + 8, 2, parts.tm_mday);
+	write_digits(ret_text + 11, 2, parts.tm_hour);
+	write_digits(ret_text + 14, 2, parts.tm_min);
+	write_digits(ret_text + 17, 2, parts.tm_sec);
+	write_digits(ret_text + 20, 3, (int)(rest / 1000));
 }
 
 void clock_format_basic(int64_t epoch_us, char ret_text[17])

@@ -124,6 +124,22 @@ void random_fill(void *ret_data, size_t length)
 	randombytes_buf(ret_data, length);
 }
 
+void random_fill_id(void *ret_data, size_t length)
+{
+	static _Thread_local uint8_t ahead[1024];
+	static _Thread_local size_t left;
+	if (length > sizeof ahead / 2) {
+		random_fill(ret_data, length);
+		return;
+	}
+	if (left < length) {
+		random_fill(ahead, sizeof ahead);
+		left = sizeof ahead;
+	}
+	left -= length;
+	memcpy(ret_data, ahead + left, length);
+}
+
 uint32_t random_below(uint32_t bound)
 {
 	return randombytes_uniform(bound);

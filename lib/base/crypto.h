@@ -56,6 +56,10 @@ bool crypto_equal(const void *left, const void *right, size_t length);
 void random_fill(void *ret_data, size_t length);
 
 // A random number in [0, bound); bound > 0. Not for secrets' text; for jitter and sampling.
+// The same for ids that must not repeat but are no secrets: from what the thread has fetched ahead, without a system
+// call each time. Not between fork and exec.
+void random_fill_id(void *ret_data, size_t length);
+
 uint32_t random_below(uint32_t bound);
 
 // Overwrite a secret in a way the compiler keeps.

@@ -10,7 +10,7 @@
 struct uuid uuid_new_at(int64_t epoch_ms)
 {
 	struct uuid uuid;
-	random_fill(uuid.bytes + 6, sizeof uuid.bytes - 6);
+	random_fill_id(uuid.bytes + 6, sizeof uuid.bytes - 6);
 	for (int i = 0; i < 6; i++)
 		uuid.bytes[i] = (uint8_t)((uint64_t)epoch_ms >> (8 * (5 - i)));
 	uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0f) | 0x70); // version 7

@@ -19,6 +19,7 @@ void db_options_init(struct db_options *ret_options, const struct settings *sett
 		.statement_ms = timeout_ms / 2,
 		.lock_ms = timeout_ms / 4,
 		.idle_transaction_ms = timeout_ms * 2,
+		.batch = (unsigned)settings->database_batch,
 		.metrics = metrics,
 	};
 }

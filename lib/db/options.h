@@ -19,6 +19,8 @@ struct db_options {
 	const char *password;         // NULL or "": none (peer, .pgpass)
 	const char *application_name; // seen in pg_stat_activity
 	bool accept_standby;          // may end on a read-only standby (reads only)
+	unsigned
+	        batch; // most reads that a pipeline answers by one statement (batch.h); 0: DB_PIPELINE_BATCH, its limit
 	bool one_plan; // each statement has one plan for all values, made once (plan_cache_mode = force_generic_plan)
 	int64_t connect_ms;          // one attempt to connect, all hosts together
 	int64_t statement_ms;        // statement_timeout of the session

@@ -201,6 +201,8 @@ enum rc db_pipeline_new(const struct db_options *options, unsigned connections, 
 		return rc;
 	}
 	pipeline->limit = queue_limit;
+	pipeline->batch_limit =
+	        options->batch == 0 || options->batch > DB_PIPELINE_BATCH ? DB_PIPELINE_BATCH : options->batch;
 	pipeline->earliest_us = INT64_MAX;
 	(void)pthread_mutex_init(&pipeline->lock, NULL);
 	add_metrics(pipeline, options->metrics);

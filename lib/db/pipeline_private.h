@@ -99,6 +99,7 @@ struct db_pipeline {
 	pthread_mutex_t lock;
 	struct pipeline_list waiting;
 	size_t limit;
+	size_t batch_limit;  // requests in a batch
 	int64_t earliest_us; // no deadline of a waiting one is earlier
 	bool is_stopping;
 	struct deadline drain;

@@ -14,12 +14,14 @@ static bool is_alone(const struct pipeline_request *request)
 }
 
 // The request goes with one of those taken before that has the same statement, when that has a batch.
-static bool join_batch(struct pipeline_request *const batch[], size_t count, struct pipeline_request *request)
+static bool join_batch(struct pipeline_request *const batch[], size_t count, struct pipeline_request *request,
+                       size_t limit)
 {
 	if (request->statement->batch == NULL || request->repeats > 0)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (batch[i]->statement != request->statement || batch[i]->repeats > 0)
+		if (batch[i]->statement != request->statement || batch[i]->repeats > 0 ||
+		    batch[i]->members.length + 1 >= limit)
 			continue;
 		pipeline_list_append(&batch[i]->members, request);
 		return true;
@@ -37,7 +39,7 @@ static size_t take_waiting(struct db_pipeline *pipeline, struct pipeline_request
 		if (request->is_single && taken > 0)
 			break;
 		request = pipeline_list_take(&pipeline->waiting);
-		if (request->is_single || !join_batch(batch, count, request))
+		if (request->is_single || !join_batch(batch, count, request, pipeline->batch_limit))
 			batch[count++] = request;
 		if (request->is_single)
 			break;

@@ -49,7 +49,7 @@ void trace_new_span(const char *parent, char ret_traceparent[TRACE_PARENT_SIZE])
 {
 	uint8_t fresh[24];
 	char hex[2 * sizeof fresh + 1];
-	random_fill(fresh, sizeof fresh);
+	random_fill_id(fresh, sizeof fresh);
 	encode_hex(fresh, sizeof fresh, hex);
 	if (parent != NULL && text_is_traceparent(parent)) {
 		memmove(ret_traceparent, parent, TRACE_PARENT_SIZE);

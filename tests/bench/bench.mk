@@ -20,3 +20,17 @@ $(BUILD)/tests/bench/ingest_sql: $(BUILD)/obj/tests/bench/ingest_sql.o $(ARCHIVE
 bench-ingest: build $(BUILD)/tests/bench/ingest_sql ## begins of uploads against pgbench doing the same transaction, on a stack of its own
 	$(Q)BUILD="$(BUILD)" tests/bench/ingest.sh
 .PHONY: bench-ingest
+
+$(BUILD)/tests/bench/api_keys: $(BUILD)/obj/tests/bench/api/keys.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(LIBS)
+$(BUILD)/obj/tests/bench/api/bare.o: CFLAGS += $(CFLAGS_db)
+$(BUILD)/tests/bench/api_bare: $(BUILD)/obj/tests/bench/api/bare.o
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ -lmicrohttpd -lpq
+
+bench-api: $(BUILD)/bin/safelight-api $(BUILD)/bin/safelightctl $(BUILD)/tests/bench/api_keys $(BUILD)/tests/bench/api_bare ## metadata-api against pgbench and bare libmicrohttpd, on a stack of its own or SAFELIGHT_CONFIG's
+	$(Q)BUILD="$(BUILD)" tests/bench/api.sh
+.PHONY: bench-api

@@ -56,4 +56,5 @@ only 'sodium' 'lib/base/|metadata-api/password'
 only 'openssl' 'lib/base/'
 only 'magic' ingest/
 only 'systemd/' lib/base/
+only 'xxhash' lib/base/
 printf '1..%d\n' "$test_number"
