@@ -18,6 +18,7 @@
 #include "ingest/routes.h"
 #include "ingest/s3_event.h"
 #include "ingest/settle.h"
+#include "ingest/sns.h"
 #include "media/object_key.h"
 
 // Digests are compared, so neither the token's length nor its bytes show in the time taken.
@@ -108,6 +109,36 @@ static void take_all(struct ingest *ingest, struct http_request *request, const 
 	http_respond_problem(request, 503, "unavailable", "The events could not be handled now. Send them again.");
 }
 
+static void refuse_message(struct http_request *request, const struct err *err)
+{
+	LOG_FAILURE(LOG_WARNING, "sns_refused", err);
+	if (err->rc == RC_DENIED || err->rc == RC_CORRUPT) {
+		http_respond_problem(request, 401, "unauthorized", "The message is not to be believed.");
+	} else if (err->rc == RC_INVALID) {
+		http_respond_problem(request, 400, "invalid-event", "%s.", err->text);
+	} else {
+		http_respond_retry_after(request, 5);
+		http_respond_problem(request, 503, "unavailable",
+		                     "The message could not be checked now. Send it again.");
+	}
+}
+
+// A message of Amazon SNS: its signature stands for the token.
+static void take_message(struct ingest *ingest, struct http_request *request, const char *data, size_t length)
+{
+	struct sns_envelope envelope;
+	struct s3_events events = { 0 };
+	struct err err = { 0 };
+	struct arena *arena = http_request_arena(request);
+	enum rc rc = sns_receive(ingest->sns, data, length, arena, http_request_deadline(request), &envelope, &err);
+	if (rc == RC_OK && envelope.kind == SNS_NOTIFICATION)
+		rc = s3_events_parse(envelope.message, strlen(envelope.message), arena, &events, &err);
+	if (rc == RC_OK)
+		take_all(ingest, request, &events);
+	else
+		refuse_message(request, &err);
+}
+
 static void take(void *argument)
 {
 	struct http_request *request = argument;
@@ -118,6 +149,10 @@ static void take(void *argument)
 	if (ingest_let_go_if_over(request))
 		return;
 	const char *data = http_request_body(request, &length);
+	if (http_request_header(request, "x-amz-sns-message-type") != NULL) {
+		take_message(ingest, request, data, length);
+		return;
+	}
 	bool is_trusted = has_bearer(ingest, request);
 	enum rc rc = s3_events_parse(data, length, http_request_arena(request), &events, &err);
 	// A stranger does not learn what was wrong with the events.

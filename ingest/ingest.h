@@ -23,6 +23,7 @@ struct reconciler;
 struct relay;
 struct session_guard;
 struct settings;
+struct sns;
 struct store;
 struct tus;
 struct trace_exporter;
@@ -76,6 +77,7 @@ struct ingest {
 	struct invalidator *invalidator; // of CloudFront's copies; NULL: none configured
 	struct http_client *client;      // for purges at the edges
 	struct work_pool *settlers; // requests that wait for the store, so that a store that hangs stops nobody else
+	struct sns *sns;            // messages of Amazon SNS, checked
 	struct tus *tus;            // uploads that stream through us
 	struct relay *relay;
 	struct reconciler *reconciler;

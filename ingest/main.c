@@ -24,6 +24,7 @@
 #include "ingest/reconciler.h"
 #include "ingest/relay.h"
 #include "ingest/routes.h"
+#include "ingest/sns.h"
 #include "ingest/tus.h"
 #include "media/preset_set.h"
 #include "store/store.h"
@@ -245,6 +246,8 @@ static enum rc start_background(struct ingest *ingest, struct err *err)
 		rc = ingest->settlers == NULL ? RC_NO_MEMORY : RC_OK;
 	}
 	if (rc == RC_OK)
+		rc = sns_new(settings, &ingest->sns, err);
+	if (rc == RC_OK)
 		rc = tus_start(ingest, &ingest->tus, err);
 	if (rc == RC_OK)
 		rc = relay_start(ingest, &options, &ingest->relay, err);
@@ -262,6 +265,7 @@ static void stop(void *state, int64_t drain_ms)
 	tus_stop(ingest->tus);
 	ingest->is_stopping = true;
 	work_pool_free(ingest->settlers);
+	sns_free(ingest->sns);
 	reconciler_stop(ingest->reconciler);
 	relay_stop(ingest->relay);
 	invalidator_free(ingest->invalidator);
