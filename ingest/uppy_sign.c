@@ -170,5 +170,6 @@ const struct route route_uppy_sign = { .method = "POST",
 	                               .auth = ROUTE_USER,
 	                               .run = ROUTE_WORKER,
 	                               .body_limit = 32 * 1024,
+	                               .idempotency = ROUTE_KEYS_ELSEWHERE,
 	                               .handle = handle,
 	                               .summary = "Uppy: one request to the store, signed." };

@@ -41,6 +41,7 @@ const struct route route_webhook_rotate = {
 	.path = "/v1/webhooks/{id}/secret",
 	.auth = ROUTE_USER,
 	.run = ROUTE_WORKER,
+	.idempotency = ROUTE_SECRET_ANSWER,
 	.handle = handle,
 	.summary = "A new secret for a webhook; the old one holds for a day.",
 };

@@ -47,6 +47,7 @@ const struct route route_webhooks_create = {
 	.auth = ROUTE_USER,
 	.run = ROUTE_WORKER,
 	.body_limit = 16 * 1024,
+	.idempotency = ROUTE_SECRET_ANSWER,
 	.handle = handle,
 	.summary = "Have events posted to a URL.",
 };
