@@ -274,7 +274,11 @@ enum rc relay_start(struct ingest *ingest, const struct db_options *listen, stru
 	(void)pthread_cond_init(&relay->changed, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	add_metrics(relay, ingest->metrics);
-	enum rc rc = db_listener_new(listen, CATALOG_OUTBOX_CHANNEL, on_notification, relay, &relay->listener, err);
+	struct db_options direct = *listen;
+	enum rc rc = RC_OK;
+	// Without a way around a pooler the look each second has to do.
+	if (db_options_go_direct(&direct, ingest->settings))
+		rc = db_listener_new(&direct, CATALOG_OUTBOX_CHANNEL, on_notification, relay, &relay->listener, err);
 	if (rc == RC_OK && pthread_create(&relay->thread, NULL, run, relay) != 0)
 		rc = err_set(err, RC_NO_MEMORY, "no thread for the relay");
 	relay->has_thread = rc == RC_OK;

@@ -34,6 +34,7 @@ static enum rc run(const struct call *call, struct err *err)
 	struct db_options options;
 	db_options_init(&options, settings, settings->admin_database_user, settings->admin_database_password,
 	                "safelightctl", NULL);
+	(void)db_options_go_direct(&options, settings);
 	struct db_migrate_options migrate = { .applied = on_applied, .context = &migrating };
 	enum rc rc = db_migrate(&options, &migrate, deadline_after_ms(MIGRATE_MS), err);
 	json_t *document = json_pack("{s:o}", "applied", migrating.applied);

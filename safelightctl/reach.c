@@ -45,6 +45,7 @@ enum rc reach_database(const struct call *call, struct db_pool **ret_database, s
 	db_options_init(&options, settings, settings->admin_database_user, settings->admin_database_password,
 	                "safelightctl", NULL);
 	options.statement_ms = REACH_STATEMENT_MS;
+	(void)db_options_go_direct(&options, settings);
 	return db_pool_new(&options, 1, ret_database, err);
 }
 

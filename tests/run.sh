@@ -134,7 +134,7 @@ if [ -n "$stack_wanted" ]; then
 		for part in "$@"; do
 			case "$part" in
 			integration) printf 'integration tests\n' && run_programs integration ;;
-			deploy) printf 'deployment tests\n' && run_program tests/deploy/observe.sh && run_program tests/deploy/blue_green.sh ;;
+			deploy) printf 'deployment tests\n' && run_program tests/deploy/observe.sh && run_program tests/deploy/growth.sh && run_program tests/deploy/blue_green.sh ;;
 			browser) printf 'browser tests\n' && run_browser ;;
 			esac
 		done

@@ -40,6 +40,7 @@ static char *copy_text(const char *text)
 enum rc db_endpoint_init(struct db_endpoint *endpoint, const struct db_options *options, struct err *err)
 {
 	*endpoint = (struct db_endpoint){ .accept_standby = options->accept_standby,
+		                          .is_pooled = options->is_pooled,
 		                          .connect_ms = options->connect_ms,
 		                          .statement_ms = options->statement_ms,
 		                          .lock_ms = options->lock_ms,
@@ -54,14 +55,17 @@ enum rc db_endpoint_init(struct db_endpoint *endpoint, const struct db_options *
 		return err_set(err, RC_INVALID, "database: 1 to %d hosts are needed, comma-separated", DB_HOSTS_MAX);
 	}
 	(void)snprintf(endpoint->port, sizeof(endpoint->port), "%" PRId64, options->port);
-	(void)snprintf(endpoint->session_sql, sizeof(endpoint->session_sql),
-	               "SELECT set_config('statement_timeout', '%" PRId64 "', false), "
-	               "set_config('lock_timeout', '%" PRId64 "', false), "
-	               "set_config('idle_in_transaction_session_timeout', '%" PRId64 "', false), "
-	               // Our statements are short: compiling one costs more than running it.
-	               "set_config('jit', 'off', false), set_config('plan_cache_mode', '%s', false)",
-	               options->statement_ms, options->lock_ms, options->idle_transaction_ms,
-	               options->one_plan ? "force_generic_plan" : "auto");
+	if (options->is_pooled) // the pooler sets sessions up: its connect_query (docs/operating.md)
+		(void)snprintf(endpoint->session_sql, sizeof(endpoint->session_sql), "SELECT 1");
+	else
+		(void)snprintf(endpoint->session_sql, sizeof(endpoint->session_sql),
+		               "SELECT set_config('statement_timeout', '%" PRId64 "', false), "
+		               "set_config('lock_timeout', '%" PRId64 "', false), "
+		               "set_config('idle_in_transaction_session_timeout', '%" PRId64 "', false), "
+		               // Our statements are short: compiling one costs more than running it.
+		               "set_config('jit', 'off', false), set_config('plan_cache_mode', '%s', false)",
+		               options->statement_ms, options->lock_ms, options->idle_transaction_ms,
+		               options->one_plan ? "force_generic_plan" : "auto");
 	endpoint->name = copy_text(options->name);
 	endpoint->user = copy_text(options->user);
 	endpoint->password = copy_text(options->password);

@@ -27,6 +27,7 @@ struct db_endpoint {
 	char *application_name;
 	char session_sql[512]; // one SELECT that sets the session up
 	bool accept_standby;
+	bool is_pooled; // nothing may be kept in the session: no prepared statements, no settings
 	int64_t connect_ms;
 	int64_t statement_ms;
 	int64_t lock_ms;

@@ -132,14 +132,14 @@ enum rc db_execute(struct db_connection *connection, const struct db_statement *
 	entry = db_prepared_find(&connection->prepared, statement);
 	if (entry == NULL)
 		return fail_with(connection, RC_NO_MEMORY, statement->name, "no memory", err);
-	if (!entry->is_prepared) {
+	bool is_pooled = connection->pool->endpoint.is_pooled;
+	if (!entry->is_prepared && !is_pooled) {
 		rc = prepare(connection, statement, entry, deadline, err);
 		if (rc != RC_OK)
 			return rc;
 	}
 	db_arguments_fill(values, count, &arguments);
-	if (!PQsendQueryPrepared(connection->link, statement->name, (int)count, arguments.values, arguments.lengths,
-	                         arguments.formats, 1))
+	if (!db_arguments_send(connection->link, statement, is_pooled, count, &arguments))
 		return send_failed(connection, statement->name, err);
 	rc = collect(connection, statement->name, deadline, lost_rc(connection, statement->read_only), &result, err);
 	metric_observe_us(entry->latency, clock_monotonic_us() - begun_us);

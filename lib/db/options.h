@@ -21,7 +21,8 @@ struct db_options {
 	bool accept_standby;          // may end on a read-only standby (reads only)
 	unsigned
 	        batch; // most reads that a pipeline answers by one statement (batch.h); 0: DB_PIPELINE_BATCH, its limit
-	bool one_plan; // each statement has one plan for all values, made once (plan_cache_mode = force_generic_plan)
+	bool is_pooled; // through PgBouncer in transaction mode: sessions are not ours
+	bool one_plan;  // each statement has one plan for all values, made once (plan_cache_mode = force_generic_plan)
 	int64_t connect_ms;          // one attempt to connect, all hosts together
 	int64_t statement_ms;        // statement_timeout of the session
 	int64_t lock_ms;             // lock_timeout of the session
@@ -35,3 +36,7 @@ struct db_options {
 // of their time), lock = timeout_ms / 4, idle in transaction = 2 * timeout_ms.
 void db_options_init(struct db_options *ret_options, const struct settings *settings, const char *user,
                      const char *password, const char *application_name, struct metrics *metrics);
+
+// The same role at Postgres itself, where [database] names a pooler and listen_host the server behind it: for LISTEN,
+// and for what holds a session (migrations). False: there is no way around the pooler, and options stay as they are.
+bool db_options_go_direct(struct db_options *options, const struct settings *settings);

@@ -100,7 +100,8 @@ static bool send_request(struct pipeline_link *link, struct pipeline_request *re
 		return false;
 	request->latency = entry->latency;
 	request->stage = STAGE_EXECUTE;
-	if (!entry->is_prepared) {
+	bool is_pooled = link->pipeline->endpoint.is_pooled;
+	if (!entry->is_prepared && !is_pooled) {
 		if (!PQsendPrepare(link->connection, statement->name, statement->sql, 0, NULL))
 			return false;
 		// Taken for granted, so that those behind it need not wait; undone when it fails.
@@ -108,8 +109,7 @@ static bool send_request(struct pipeline_link *link, struct pipeline_request *re
 		request->stage = STAGE_PREPARE;
 	}
 	db_arguments_fill(request->values, request->count, &arguments);
-	if (!PQsendQueryPrepared(link->connection, statement->name, (int)request->count, arguments.values,
-	                         arguments.lengths, arguments.formats, 1))
+	if (!db_arguments_send(link->connection, statement, is_pooled, request->count, &arguments))
 		return false;
 	return !request->ends_segment || PQpipelineSync(link->connection);
 }

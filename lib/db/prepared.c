@@ -93,3 +93,13 @@ void db_arguments_fill(const struct db_value *values, unsigned count, struct db_
 		}
 	}
 }
+
+bool db_arguments_send(PGconn *link, const struct db_statement *statement, bool by_text, unsigned count,
+                       const struct db_arguments *arguments)
+{
+	if (by_text)
+		return PQsendQueryParams(link, statement->sql, (int)count, NULL, arguments->values, arguments->lengths,
+		                         arguments->formats, 1) == 1;
+	return PQsendQueryPrepared(link, statement->name, (int)count, arguments->values, arguments->lengths,
+	                           arguments->formats, 1) == 1;
+}

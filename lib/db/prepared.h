@@ -43,5 +43,10 @@ struct db_arguments {
 	int formats[DB_PARAMETERS_MAX];
 };
 
+// Send the statement, by its prepared name or (unnamed) by its text, for results in the binary format. False: it could
+// not be sent.
+bool db_arguments_send(PGconn *link, const struct db_statement *statement, bool by_text, unsigned count,
+                       const struct db_arguments *arguments);
+
 // Point into values, which must outlive the use of ret_arguments.
 void db_arguments_fill(const struct db_value *values, unsigned count, struct db_arguments *ret_arguments);
