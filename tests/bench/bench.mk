@@ -34,3 +34,7 @@ $(BUILD)/tests/bench/api_bare: $(BUILD)/obj/tests/bench/api/bare.o
 bench-api: $(BUILD)/bin/safelight-api $(BUILD)/bin/safelightctl $(BUILD)/tests/bench/api_keys $(BUILD)/tests/bench/api_bare ## metadata-api against pgbench and bare libmicrohttpd, on a stack of its own or SAFELIGHT_CONFIG's
 	$(Q)BUILD="$(BUILD)" tests/bench/api.sh
 .PHONY: bench-api
+
+bench-tus: build ## CPU of a stream by tus against nginx proxying the same bytes to the store, on a stack of its own
+	$(Q)BUILD="$(BUILD)" tests/bench/tus.sh
+.PHONY: bench-tus
