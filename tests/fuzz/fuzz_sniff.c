@@ -16,10 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(copy, data, size);
 	enum media_format format = sniff_format(copy, size);
 	assert(format == FORMAT_NONE || media_format_info(format)->is_input);
-	if (format == FORMAT_PNG)
-		(void)sniff_png_frames(copy, size);
-	if (format != FORMAT_NONE)
-		(void)sniff_is_cut(copy, size);
+	(void)sniff_frames(copy, size);
+	(void)sniff_is_cut(copy, size);
 	free(copy);
 	return 0;
 }

@@ -6,26 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "tests/hostile/bytes.h"
 #include "tests/hostile/pictures.h"
-
-static void put(struct buffer *out, const void *bytes, size_t length)
-{
-	buffer_append(out, bytes, length);
-}
-
-#define PUT(out, literal) put((out), (literal), sizeof(literal) - 1)
-
-static void put_be(struct buffer *out, uint32_t value, unsigned bytes)
-{
-	while (bytes-- > 0)
-		buffer_append_char(out, (char)(value >> (8 * bytes)));
-}
-
-static void put_le(struct buffer *out, uint32_t value, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		buffer_append_char(out, (char)(value >> (8 * i)));
-}
 
 // ---- JPEG ----
 
@@ -33,8 +15,8 @@ static void put_segment(struct buffer *out, uint8_t marker, const void *payload,
 {
 	buffer_append_char(out, (char)0xff);
 	buffer_append_char(out, (char)marker);
-	put_be(out, (uint32_t)length + 2, 2);
-	put(out, payload, length);
+	bytes_put_be(out, (uint32_t)length + 2, 2);
+	bytes_put(out, payload, length);
 }
 
 static void put_tables(struct buffer *out)
@@ -69,26 +51,26 @@ static void put_scan(struct buffer *out, uint8_t first, uint8_t last, uint8_t bi
 
 static void make_jpeg_65500(struct buffer *out)
 {
-	PUT(out, "\xff\xd8");
+	BYTES_PUT(out, "\xff\xd8");
 	put_tables(out);
 	put_frame(out, 0xc0, 65500, 65500);
 	put_scan(out, 0, 63, 0);
-	PUT(out, "\x00\x00\x00\x00\xff\xd9");
+	BYTES_PUT(out, "\x00\x00\x00\x00\xff\xd9");
 }
 
 // Scan after scan of almost nothing, each of which visits every block of the picture.
 static void make_jpeg_scans(struct buffer *out)
 {
-	PUT(out, "\xff\xd8");
+	BYTES_PUT(out, "\xff\xd8");
 	put_tables(out);
 	put_frame(out, 0xc2, 4000, 4000);
 	put_scan(out, 0, 0, 0);
-	PUT(out, "\x00\x00");
+	BYTES_PUT(out, "\x00\x00");
 	for (int i = 0; i < 500; i++) {
 		put_scan(out, 1, 63, 0);
-		PUT(out, "\x00\x00");
+		BYTES_PUT(out, "\x00\x00");
 	}
-	PUT(out, "\xff\xd9");
+	BYTES_PUT(out, "\xff\xd9");
 }
 
 static void make_jpeg_segments(struct buffer *out)
@@ -97,10 +79,10 @@ static void make_jpeg_segments(struct buffer *out)
 
 	buffer_init(&jpeg, BOMB_BYTES_MOST);
 	picture_make_jpeg(400, 300, &jpeg);
-	put(out, jpeg.data, 2);
+	bytes_put(out, jpeg.data, 2);
 	for (int i = 0; i < 65000; i++)
 		put_segment(out, 0xe9, "", 0);
-	put(out, jpeg.data + 2, jpeg.length - 2);
+	bytes_put(out, jpeg.data + 2, jpeg.length - 2);
 	buffer_done(&jpeg);
 }
 
@@ -110,9 +92,9 @@ static void make_jpeg_with(struct buffer *out, uint8_t marker, const void *paylo
 
 	buffer_init(&jpeg, BOMB_BYTES_MOST);
 	picture_make_jpeg(400, 300, &jpeg);
-	put(out, jpeg.data, 2);
+	bytes_put(out, jpeg.data, 2);
 	put_segment(out, marker, payload, length);
-	put(out, jpeg.data + 2, jpeg.length - 2);
+	bytes_put(out, jpeg.data + 2, jpeg.length - 2);
 	buffer_done(&jpeg);
 }
 
@@ -143,23 +125,23 @@ static void put_chunk(struct buffer *out, const char *type, const void *data, si
 {
 	size_t start = out->length + 4;
 
-	put_be(out, (uint32_t)length, 4);
-	put(out, type, 4);
-	put(out, data, length);
-	put_be(out, (uint32_t)crc32(0, (const uint8_t *)out->data + start, (unsigned)(out->length - start)), 4);
+	bytes_put_be(out, (uint32_t)length, 4);
+	bytes_put(out, type, 4);
+	bytes_put(out, data, length);
+	bytes_put_be(out, (uint32_t)crc32(0, (const uint8_t *)out->data + start, (unsigned)(out->length - start)), 4);
 }
 
 static void put_png_start(struct buffer *out, uint32_t width, uint32_t height, uint8_t depth, uint8_t colour)
 {
 	struct buffer header;
 
-	PUT(out, "\x89PNG\r\n\x1a\n");
+	BYTES_PUT(out, "\x89PNG\r\n\x1a\n");
 	buffer_init(&header, 64);
-	put_be(&header, width, 4);
-	put_be(&header, height, 4);
+	bytes_put_be(&header, width, 4);
+	bytes_put_be(&header, height, 4);
 	buffer_append_char(&header, (char)depth);
 	buffer_append_char(&header, (char)colour);
-	put(&header, "\0\0\0", 3);
+	bytes_put(&header, "\0\0\0", 3);
 	put_chunk(out, "IHDR", header.data, header.length);
 	buffer_done(&header);
 }
@@ -184,7 +166,7 @@ static void put_deflated_zeros(struct buffer *out, size_t length)
 			stream.next_out = packed;
 			stream.avail_out = sizeof(packed);
 			result = deflate(&stream, length == 0 ? Z_FINISH : Z_NO_FLUSH);
-			put(out, packed, sizeof(packed) - stream.avail_out);
+			bytes_put(out, packed, sizeof(packed) - stream.avail_out);
 		} while (stream.avail_out == 0);
 	} while (length > 0);
 	(void)deflateEnd(&stream);
@@ -214,7 +196,7 @@ static void make_png_chunk(struct buffer *out, const char *type, const char *pre
 
 	put_png_start(out, 64, 64, 8, 0);
 	buffer_init(&chunk, BOMB_BYTES_MOST);
-	put(&chunk, prefix, prefix_length);
+	bytes_put(&chunk, prefix, prefix_length);
 	put_deflated_zeros(&chunk, 200u * 1024 * 1024);
 	put_chunk(out, type, chunk.data, chunk.length);
 	buffer_done(&chunk);
@@ -242,25 +224,25 @@ static void make_apng_frames(struct buffer *out)
 
 static void put_gif_start(struct buffer *out, unsigned width, unsigned height)
 {
-	PUT(out, "GIF89a");
-	put_le(out, width, 2);
-	put_le(out, height, 2);
-	PUT(out, "\x80\0\0\0\0\0\xff\xff\xff");
+	BYTES_PUT(out, "GIF89a");
+	bytes_put_le(out, width, 2);
+	bytes_put_le(out, height, 2);
+	BYTES_PUT(out, "\x80\0\0\0\0\0\xff\xff\xff");
 }
 
 static void put_gif_frame(struct buffer *out, unsigned width, unsigned height)
 {
-	PUT(out, "\x2c\0\0\0\0");
-	put_le(out, width, 2);
-	put_le(out, height, 2);
-	PUT(out, "\0\x02\x02\x44\x01\0");
+	BYTES_PUT(out, "\x2c\0\0\0\0");
+	bytes_put_le(out, width, 2);
+	bytes_put_le(out, height, 2);
+	BYTES_PUT(out, "\0\x02\x02\x44\x01\0");
 }
 
 static void make_gif_65535(struct buffer *out)
 {
 	put_gif_start(out, 65535, 65535);
 	put_gif_frame(out, 65535, 65535);
-	PUT(out, "\x3b");
+	BYTES_PUT(out, "\x3b");
 }
 
 static void make_gif_frames(struct buffer *out)
@@ -268,27 +250,27 @@ static void make_gif_frames(struct buffer *out)
 	put_gif_start(out, 1, 1);
 	for (int i = 0; i < 100000; i++)
 		put_gif_frame(out, 1, 1);
-	PUT(out, "\x3b");
+	BYTES_PUT(out, "\x3b");
 }
 
 // A lossy frame header of 16383 x 16383 and nothing behind it.
 static void make_webp_16383(struct buffer *out)
 {
-	PUT(out, "RIFF");
-	put_le(out, 4 + 8 + 64, 4);
-	PUT(out, "WEBPVP8 ");
-	put_le(out, 64, 4);
-	PUT(out, "\x10\x02\0\x9d\x01\x2a\xff\x3f\xff\x3f");
+	BYTES_PUT(out, "RIFF");
+	bytes_put_le(out, 4 + 8 + 64, 4);
+	BYTES_PUT(out, "WEBPVP8 ");
+	bytes_put_le(out, 64, 4);
+	BYTES_PUT(out, "\x10\x02\0\x9d\x01\x2a\xff\x3f\xff\x3f");
 	for (int i = 0; i < 54; i++)
 		buffer_append_char(out, 0);
 }
 
 static void put_tiff_entry(struct buffer *out, unsigned tag, unsigned type, uint32_t count, uint32_t value)
 {
-	put_le(out, tag, 2);
-	put_le(out, type, 2);
-	put_le(out, count, 4);
-	put_le(out, value, 4);
+	bytes_put_le(out, tag, 2);
+	bytes_put_le(out, type, 2);
+	bytes_put_le(out, count, 4);
+	bytes_put_le(out, value, 4);
 }
 
 #define TIFF_ENTRIES 9
@@ -298,8 +280,8 @@ static void put_tiff(struct buffer *out, uint32_t width, uint32_t height, uint32
 {
 	uint32_t arrays = 8 + 2 + 12 * TIFF_ENTRIES + 4, pixels = arrays + 8 * height;
 
-	PUT(out, "II*\0\x08\0\0\0");
-	put_le(out, TIFF_ENTRIES, 2);
+	BYTES_PUT(out, "II*\0\x08\0\0\0");
+	bytes_put_le(out, TIFF_ENTRIES, 2);
 	put_tiff_entry(out, 256, 4, 1, width);
 	put_tiff_entry(out, 257, 4, 1, height);
 	put_tiff_entry(out, 258, 3, 1, 8);
@@ -309,11 +291,11 @@ static void put_tiff(struct buffer *out, uint32_t width, uint32_t height, uint32
 	put_tiff_entry(out, 277, 3, 1, 1);
 	put_tiff_entry(out, 278, 4, 1, 1);
 	put_tiff_entry(out, 279, 4, height, height == 1 ? width : arrays + 4 * height);
-	put_le(out, next, 4);
+	bytes_put_le(out, next, 4);
 	for (uint32_t i = 0; i < height; i++)
-		put_le(out, pixels, 4);
+		bytes_put_le(out, pixels, 4);
 	for (uint32_t i = 0; i < height; i++)
-		put_le(out, width, 4);
+		bytes_put_le(out, width, 4);
 	for (uint32_t i = 0; i < width; i++)
 		buffer_append_char(out, (char)i);
 }
@@ -331,28 +313,144 @@ static void make_tiff_strips(struct buffer *out)
 // Boxes of a HEIF: two derived pictures, each made of the other.
 static void make_heif_cycle(struct buffer *out)
 {
-	PUT(out, "\0\0\0\x18"
-	         "ftypheic\0\0\0\0mif1heic");
-	PUT(out, "\0\0\0\xb9"
-	         "meta\0\0\0\0"
-	         "\0\0\0\x21"
-	         "hdlr\0\0\0\0\0\0\0\0pict\0\0\0\0\0\0\0\0\0\0\0\0\0"
-	         "\0\0\0\x0e"
-	         "pitm\0\0\0\0\0\x01"
-	         "\0\0\0\x38"
-	         "iinf\0\0\0\0\0\x02"
-	         "\0\0\0\x15"
-	         "infe\x02\0\0\0\0\x01\0\0grid\0"
-	         "\0\0\0\x15"
-	         "infe\x02\0\0\0\0\x02\0\0grid\0"
-	         "\0\0\0\x28"
-	         "iref\0\0\0\0"
-	         "\0\0\0\x0e"
-	         "dimg\0\x01\0\x01\0\x02"
-	         "\0\0\0\x0e"
-	         "dimg\0\x02\0\x01\0\x01"
-	         "\0\0\0\x1e"
-	         "iloc\0\0\0\0\x44\0\0\x01\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x08");
+	BYTES_PUT(out, "\0\0\0\x18"
+	               "ftypheic\0\0\0\0mif1heic");
+	BYTES_PUT(out, "\0\0\0\xb9"
+	               "meta\0\0\0\0"
+	               "\0\0\0\x21"
+	               "hdlr\0\0\0\0\0\0\0\0pict\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	               "\0\0\0\x0e"
+	               "pitm\0\0\0\0\0\x01"
+	               "\0\0\0\x38"
+	               "iinf\0\0\0\0\0\x02"
+	               "\0\0\0\x15"
+	               "infe\x02\0\0\0\0\x01\0\0grid\0"
+	               "\0\0\0\x15"
+	               "infe\x02\0\0\0\0\x02\0\0grid\0"
+	               "\0\0\0\x28"
+	               "iref\0\0\0\0"
+	               "\0\0\0\x0e"
+	               "dimg\0\x01\0\x01\0\x02"
+	               "\0\0\0\x0e"
+	               "dimg\0\x02\0\x01\0\x01"
+	               "\0\0\0\x1e"
+	               "iloc\0\0\0\0\x44\0\0\x01\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x08");
+}
+
+#define GRID_ROWS 255
+#define GRID_COLUMNS 256
+
+static void put_grid_items(struct buffer *out)
+{
+	size_t box = bytes_begin_box(out, "iinf"), inner;
+
+	bytes_put_be(out, 0, 4);
+	bytes_put_be(out, 2, 2);
+	for (unsigned item = 1; item <= 2; item++) {
+		inner = bytes_begin_box(out, "infe");
+		bytes_put_be(out, 0x02000000, 4);
+		bytes_put_be(out, item, 2);
+		bytes_put_be(out, 0, 2);
+		bytes_put(out, item == 1 ? "grid" : "av01", 5);
+		bytes_end_box(out, inner);
+	}
+	bytes_end_box(out, box);
+	box = bytes_begin_box(out, "iref");
+	bytes_put_be(out, 0, 4);
+	inner = bytes_begin_box(out, "dimg");
+	bytes_put_be(out, 1, 2);
+	bytes_put_be(out, GRID_ROWS * GRID_COLUMNS, 2);
+	for (unsigned i = 0; i < GRID_ROWS * GRID_COLUMNS; i++)
+		bytes_put_be(out, 2, 2); // every tile is the same one
+	bytes_end_box(out, inner);
+	bytes_end_box(out, box);
+}
+
+// Item 1 is side pixels wide and high, says its property.
+static void put_grid_properties(struct buffer *out, uint32_t side)
+{
+	size_t box = bytes_begin_box(out, "iprp"), inner = bytes_begin_box(out, "ipco"),
+	       size = bytes_begin_box(out, "ispe");
+
+	bytes_put_be(out, 0, 4);
+	bytes_put_be(out, side, 4);
+	bytes_put_be(out, side, 4);
+	bytes_end_box(out, size);
+	bytes_end_box(out, inner);
+	inner = bytes_begin_box(out, "ipma");
+	bytes_put_be(out, 0, 4);
+	bytes_put_be(out, 2, 4);
+	BYTES_PUT(out, "\0\1\1\1\0\2\1\1");
+	bytes_end_box(out, inner);
+	bytes_end_box(out, box);
+}
+
+// A grid of 255 x 256 tiles, all of one item.
+static void make_avif_grid(struct buffer *out)
+{
+	size_t meta, box = bytes_begin_box(out, "ftyp");
+
+	BYTES_PUT(out, "avif\0\0\0\0mif1avif");
+	bytes_end_box(out, box);
+	meta = bytes_begin_box(out, "meta");
+	bytes_put_be(out, 0, 4);
+	box = bytes_begin_box(out, "hdlr");
+	BYTES_PUT(out, "\0\0\0\0\0\0\0\0pict\0\0\0\0\0\0\0\0\0\0\0\0\0");
+	bytes_end_box(out, box);
+	box = bytes_begin_box(out, "pitm");
+	BYTES_PUT(out, "\0\0\0\0\0\1");
+	bytes_end_box(out, box);
+	put_grid_items(out);
+	put_grid_properties(out, 65000);
+	box = bytes_begin_box(out, "iloc");
+	BYTES_PUT(out, "\1\0\0\0\x44\0\0\2");
+	BYTES_PUT(out, "\0\1\0\1\0\0\0\1\0\0\0\0\0\0\0\x0c"); // within idat
+	BYTES_PUT(out, "\0\2\0\1\0\0\0\1\0\0\0\0\0\0\0\x0c");
+	bytes_end_box(out, box);
+	box = bytes_begin_box(out, "idat");
+	BYTES_PUT(out, "\0\1\xfe\xff\0\0\xfd\xe8\0\0\xfd\xe8");
+	bytes_end_box(out, box);
+	bytes_end_box(out, meta);
+}
+
+// An animation: its canvas, and so many frames of one pixel.
+static void put_webp_animation(struct buffer *out, uint32_t side, unsigned frames)
+{
+	BYTES_PUT(out, "RIFF");
+	bytes_put_le(out, 4 + 18 + 14 + 46 * frames, 4);
+	BYTES_PUT(out, "WEBPVP8X\x0a\0\0\0\2\0\0\0");
+	bytes_put_le(out, side - 1, 3);
+	bytes_put_le(out, side - 1, 3);
+	BYTES_PUT(out, "ANIM\6\0\0\0\0\0\0\0\0\0");
+	for (unsigned i = 0; i < frames; i++) {
+		BYTES_PUT(out, "ANMF\x26\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0a\0\0\0");
+		BYTES_PUT(out, "VP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0");
+	}
+}
+
+static void make_webp_frames(struct buffer *out)
+{
+	put_webp_animation(out, 1, 100000);
+}
+
+static void make_webp_canvas(struct buffer *out)
+{
+	put_webp_animation(out, 1u << 24, 2);
+}
+
+// A thousand entries of EXIF, each of which says that it is 4 GB long.
+static void make_exif_counts(struct buffer *out)
+{
+	struct buffer block;
+
+	buffer_init(&block, 1u << 16);
+	BYTES_PUT(&block, "Exif\0\0II*\0\x08\0\0\0");
+	bytes_put_le(&block, 1000, 2);
+	for (unsigned i = 0; i < 1000; i++)
+		put_tiff_entry(&block, 0x010f + i, 1 + i % 12, 0xfffffff0u + i % 16, 8);
+	bytes_put_le(&block, 0, 4);
+	make_jpeg_with(out, 0xe1, block.data, block.length);
+	buffer_done(&block);
 }
 
 const struct bomb bombs[] = {
@@ -371,5 +469,9 @@ const struct bomb bombs[] = {
 	{ "cycle.tif", make_tiff_cycle, REASON_NONE, true },
 	{ "strips.tif", make_tiff_strips, REASON_TOO_LARGE_SIDE, false },
 	{ "cycle.heic", make_heif_cycle, REASON_NONE, true },
+	{ "grid.avif", make_avif_grid, REASON_TOO_MANY_PIXELS, true },
+	{ "frames.webp", make_webp_frames, REASON_TOO_MANY_FRAMES, false },
+	{ "canvas.webp", make_webp_canvas, REASON_NONE, true },
+	{ "exif-counts.jpg", make_exif_counts, REASON_NONE, false },
 };
 const size_t bomb_count = sizeof(bombs) / sizeof(bombs[0]);

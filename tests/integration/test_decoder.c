@@ -269,6 +269,30 @@ static void test_exif_of_phones(void **state)
 	rig.job.keep_position = false;
 }
 
+// AVIF has boxes of its own for EXIF and XMP: none of the photo's traces is in them, nor is its thumbnail anywhere.
+static void test_avif_has_no_traces(void **state)
+{
+	const struct wire_job before = rig.job;
+	struct rig_result result;
+
+	(void)state;
+	rig.job.keep_position = true;
+	rig.job.preview_first = false;
+	rig.job.step_count = 2;
+	rig.job.encoding_count = 1;
+	rig.job.encodings[0] = (struct wire_encoding){ .format = FORMAT_AVIF, .quality = 50, .effort = 0 };
+	run_file(RIG_SAMPLES, "dunes-exif6.jpg", &result);
+	assert_true(result.facts.exif.has_position);
+	assert_true(result.variant_count > 0);
+	for (size_t i = 0; i < result.variant_count; i++) {
+		assert_no_metadata(&result.variants[i], "dunes-exif6.jpg");
+		assert_null(memmem(result.variants[i].bytes, result.variants[i].about.bytes, "mime", 4));
+		assert_null(memmem(result.variants[i].bytes, result.variants[i].about.bytes, "\xff\xd8\xff", 3));
+	}
+	rig_result_done(&result);
+	rig.job = before;
+}
+
 // The sample's position is at the point furthest from any land. It leaves the child only when asked for.
 static void test_position_of_sample(void **state)
 {
@@ -432,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_alpha),
 		cmocka_unit_test(test_orientation_of_sample),
 		cmocka_unit_test(test_position_of_sample),
+		cmocka_unit_test(test_avif_has_no_traces),
 		cmocka_unit_test(test_likeness),
 		cmocka_unit_test(test_planted_bytes_stay_inside),
 		cmocka_unit_test(test_odd_sizes),

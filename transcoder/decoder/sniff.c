@@ -60,11 +60,35 @@ static bool find_png_chunk(const uint8_t *bytes, size_t length, const char *type
 	return false;
 }
 
-uint32_t sniff_png_frames(const uint8_t *bytes, size_t length)
+static uint32_t get_little_endian(const uint8_t *bytes)
 {
+	return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
+}
+
+// The chunks of an animated WebP that are frames.
+static uint32_t count_webp_frames(const uint8_t *bytes, size_t length)
+{
+	uint32_t count = 0;
+
+	for (size_t at = 12; at + 8 <= length;) {
+		size_t chunk = get_little_endian(bytes + at + 4);
+
+		count += memcmp(bytes + at, "ANMF", 4) == 0 ? 1 : 0;
+		if (chunk >= length - at - 8)
+			break;
+		at += 8 + chunk + chunk % 2;
+	}
+	return count;
+}
+
+uint32_t sniff_frames(const uint8_t *bytes, size_t length)
+{
+	enum media_format format = sniff_format(bytes, length);
 	size_t at;
 
-	return find_png_chunk(bytes, length, "acTL", "IDAT", &at) ? get_big_endian(bytes + at + 8) : 1;
+	if (format == FORMAT_PNG && find_png_chunk(bytes, length, "acTL", "IDAT", &at))
+		return get_big_endian(bytes + at + 8);
+	return format == FORMAT_WEBP ? count_webp_frames(bytes, length) : 1;
 }
 
 bool sniff_is_cut(const uint8_t *bytes, size_t length)
@@ -75,7 +99,6 @@ bool sniff_is_cut(const uint8_t *bytes, size_t length)
 	if (format == FORMAT_PNG)
 		return !find_png_chunk(bytes, length, "IEND", "IEND", &at);
 	if (format == FORMAT_WEBP) // RIFF's own length, little-endian
-		return ((uint64_t)bytes[7] << 24 | (uint64_t)bytes[6] << 16 | (uint64_t)bytes[5] << 8 | bytes[4]) + 8 >
-		       length;
+		return (uint64_t)get_little_endian(bytes + 4) + 8 > length;
 	return false;
 }

@@ -14,6 +14,7 @@ enum media_format sniff_format(const uint8_t *bytes, size_t length);
 // True when the file's own structure says that its end is missing, for formats whose codecs fail without saying so.
 bool sniff_is_cut(const uint8_t *bytes, size_t length);
 
-// Frames of an animated PNG: the acTL chunk, which must stand before the first IDAT. libvips shows the first frame only
-// and does not tell. 1 for a still one, and whatever the chunk claims (0 included) for others.
-uint32_t sniff_png_frames(const uint8_t *bytes, size_t length);
+// Frames that the file's own structure claims: of a PNG in its acTL chunk, which libvips does not tell; of a WebP by
+// its frames' chunks, since libwebp takes a time that grows with their square. Others: 1. Whatever is claimed, 0
+// included.
+uint32_t sniff_frames(const uint8_t *bytes, size_t length);

@@ -117,7 +117,7 @@ static void read_header(VipsImage *image, struct source *source)
 			source->pages = at_least_one(pages);
 	}
 	if (source->format == FORMAT_PNG)
-		source->frames = at_least_one(sniff_png_frames(source->bytes, source->length));
+		source->frames = at_least_one(sniff_frames(source->bytes, source->length));
 	if (source->format == FORMAT_HEIF && vips_image_get_typeof(image, "heif-compression") != 0 &&
 	    vips_image_get_string(image, "heif-compression", &compression) == 0 && strcmp(compression, "av1") == 0)
 		source->format = FORMAT_AVIF;
@@ -162,6 +162,10 @@ bool source_open(const uint8_t *bytes, size_t length, const struct wire_job *job
 	if (source.format == FORMAT_NONE)
 		return failure_set(failure, REASON_UNSUPPORTED_TYPE,
 		                   "the first bytes are not those of a picture we open");
+	// Before any codec walks through them.
+	source.frames = sniff_frames(bytes, length);
+	if (!check_limits(&source, &job->limits, failure))
+		return false;
 	if (loaders[source.format](&source, 1, &image) != 0)
 		return picture_failed(failure, "header");
 	read_header(image, &source);
