@@ -19,6 +19,7 @@ struct http_server;
 struct metrics;
 struct password_policy;
 struct preset_set;
+struct push_sender;
 struct rate_limit;
 struct session_guard;
 struct settings;
@@ -55,6 +56,7 @@ struct api {
 	bool has_webhooks;              // there is a key for their secrets
 	struct secret_box_key webhook_box;
 	struct webhook_sender *webhooks;
+	struct push_sender *pushes;
 	struct http_server *server;
 	struct trace_exporter *trace; // NULL: nobody wants spans
 };

@@ -1,4 +1,6 @@
 // GET /v1/devices: where the caller gets push messages, newest first. Tokens are not shown.
+#include <string.h>
+
 #include "base/json_write.h"
 #include "db/result.h"
 #include "db/statement.h"
@@ -9,7 +11,7 @@
 
 static const struct db_statement DEVICE_LIST = {
 	.name = "device_list",
-	.sql = "SELECT id, created_at, platform, name, updated_at, session_id FROM devices WHERE user_id = $1 "
+	.sql = "SELECT id, created_at, platform, name, updated_at, session_id, to_json(muted)::text FROM devices WHERE user_id = $1 "
 	       "AND (NOT $2::boolean OR (created_at, id) < ($3::timestamptz, $4::uuid)) "
 	       "ORDER BY created_at DESC, id DESC LIMIT $5::bigint",
 	.parameter_count = 5,
@@ -24,6 +26,7 @@ static void write_device(const struct http_request *request, struct json_write *
 	json_write_text(json, "platform", db_result_text(result, row, 2));
 	json_write_text(json, "name", db_result_text(result, row, 3));
 	listing_write_uuid(json, "session_id", result, row, 5);
+	json_write_raw(json, "muted", db_result_text(result, row, 6), strlen(db_result_text(result, row, 6)));
 	json_write_time(json, "created_at", db_result_time_us(result, row, 1));
 	json_write_time(json, "updated_at", db_result_time_us(result, row, 4));
 }

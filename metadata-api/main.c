@@ -28,6 +28,7 @@
 #include "metadata-api/event_hub.h"
 #include "metadata-api/external_keys.h"
 #include "metadata-api/password.h"
+#include "metadata-api/push_sender.h"
 #include "metadata-api/routes.h"
 #include "metadata-api/share_board.h"
 #include "metadata-api/variant_cache.h"
@@ -143,6 +144,7 @@ static void wake_senders(void *context)
 {
 	struct api *api = context;
 	webhook_sender_wake(api->webhooks);
+	push_sender_wake(api->pushes);
 }
 
 // Without the bus everything works but live events, which begin when it is there.
@@ -197,6 +199,7 @@ static void stop(void *state, int64_t drain_ms)
 	event_hub_free(api->events);
 	bus_close(api->bus);
 	webhook_sender_free(api->webhooks);
+	push_sender_free(api->pushes);
 	work_pool_free(api->hashers);
 	background_free(api->eraser);
 	background_free(api->keeper);
@@ -252,6 +255,8 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 	if (rc == RC_OK)
 		rc = start_webhooks(api, err);
 	if (rc == RC_OK)
+		rc = push_sender_new(api, &api->pushes, err);
+	if (rc == RC_OK)
 		rc = open_bus(api, err);
 	if (rc == RC_OK)
 		rc = serve(api, err);
@@ -268,7 +273,7 @@ int main(int argc, char **argv)
 	static const struct service SERVICE = {
 		.name = "api",
 		.summary = "accounts, items, media and their delivery URLs over HTTP.",
-		.secrets = "api.* auth.* bus.token cdn.keys webhook.*",
+		.secrets = "api.* auth.* bus.token cdn.keys webhook.* push.*",
 		.check = preset_set_check,
 		.start = start,
 		.stop = stop,

@@ -20,9 +20,14 @@ static const struct db_statement SHARE_INSERT = {
 	       "  WHERE i.id = $2 AND i.owner_id = $3 AND i.deleted_at IS NULL), "
 	       "s AS (INSERT INTO shares (id, item_id, owner_id, token_hash, password_hash, allow_original, max_views, "
 	       "  expires_at) SELECT $1, id, owner_id, $4, $5, $6, nullif($7::bigint, 0), $9 FROM target "
-	       "  WHERE has_room RETURNING *) "
+	       "  WHERE has_room RETURNING *), "
+	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, subject_kind, subject_id, address, user_agent, "
+	       "  request_id, detail) SELECT owner_id, owner_id, 'share.created', 'share', id, $10::inet, $11, $12, "
+	       "  jsonb_build_object('item_id', item_id) FROM s), "
+	       "told AS (INSERT INTO notifications (id, user_id, kind, subject_id) "
+	       "  SELECT gen_random_uuid(), owner_id, 'item.shared', item_id FROM s) "
 	       "SELECT " SHARE_COLUMNS "FROM target LEFT JOIN s ON true",
-	.parameter_count = 9,
+	.parameter_count = 12,
 };
 
 const struct db_statement share_list_statement = {
@@ -40,9 +45,13 @@ static const struct db_statement SHARE_REVOKE = {
 	.name = "share_revoke",
 	.sql = "WITH target AS (SELECT id FROM items WHERE id = $2 AND owner_id = $1 AND deleted_at IS NULL), "
 	       "revoked AS (UPDATE shares s SET revoked_at = coalesce(s.revoked_at, now()) FROM target t "
-	       "  WHERE s.item_id = t.id AND ($3::uuid IS NULL OR s.id = $3) RETURNING s.id) "
+	       "  WHERE s.item_id = t.id AND ($3::uuid IS NULL OR s.id = $3) RETURNING s.id, "
+	       "  s.revoked_at = now() AS is_new), "
+	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, subject_kind, subject_id, address, user_agent, "
+	       "  request_id, detail) SELECT $1, $1, 'share.revoked', 'share', id, $4::inet, $5, $6, "
+	       "  jsonb_build_object('item_id', $2::uuid) FROM revoked WHERE is_new) "
 	       "SELECT EXISTS (SELECT FROM target) AND ($3 IS NULL OR EXISTS (SELECT FROM revoked))",
-	.parameter_count = 3,
+	.parameter_count = 6,
 };
 
 static const struct db_statement SHARE_PASSWORD = {
@@ -106,18 +115,25 @@ void share_read_opened(const struct db_result *result, struct share_opened *ret_
 	};
 }
 
-enum rc share_insert(struct api *api, const struct share_new *share, struct deadline deadline,
-                     struct share_row *ret_share, struct err *err)
+enum rc share_insert(struct api *api, const struct share_new *share, const struct db_value *origin,
+                     struct deadline deadline, struct share_row *ret_share, struct err *err)
 {
 	CLEANUP(db_result_free_pointer) struct db_result *result = NULL;
 	const struct db_value values[] = {
-		db_uuid(&share->id),           db_uuid(&share->item_id),
-		db_uuid(&share->owner_id),     db_bytes(share->token_hash, SHA256_SIZE),
-		db_text(share->password_hash), db_bool(share->allow_original),
-		db_int64(share->max_views),    db_int64(SHARES_PER_ITEM),
+		db_uuid(&share->id),
+		db_uuid(&share->item_id),
+		db_uuid(&share->owner_id),
+		db_bytes(share->token_hash, SHA256_SIZE),
+		db_text(share->password_hash),
+		db_bool(share->allow_original),
+		db_int64(share->max_views),
+		db_int64(SHARES_PER_ITEM),
 		db_time_us(share->expires_at),
+		origin[1],
+		origin[2],
+		origin[3],
 	};
-	enum rc rc = db_pipeline_query(api->pipeline, &SHARE_INSERT, values, 9, deadline, &result, err);
+	enum rc rc = db_pipeline_query(api->pipeline, &SHARE_INSERT, values, 12, deadline, &result, err);
 	if (rc != RC_OK)
 		return rc;
 	if (db_result_rows(result) == 0)
@@ -127,12 +143,13 @@ enum rc share_insert(struct api *api, const struct share_new *share, struct dead
 	return RC_OK;
 }
 
-enum rc share_revoke(struct api *api, const struct uuid *owner_id, const struct uuid *item_id,
+enum rc share_revoke(struct api *api, const struct db_value *origin, const struct uuid *item_id,
                      const struct uuid *share_id, struct deadline deadline, struct err *err)
 {
 	CLEANUP(db_result_free_pointer) struct db_result *result = NULL;
-	const struct db_value values[] = { db_uuid(owner_id), db_uuid(item_id), db_uuid(share_id) };
-	enum rc rc = db_pipeline_query(api->pipeline, &SHARE_REVOKE, values, 3, deadline, &result, err);
+	const struct db_value values[] = { origin[0], db_uuid(item_id), db_uuid(share_id),
+		                           origin[1], origin[2],        origin[3] };
+	enum rc rc = db_pipeline_query(api->pipeline, &SHARE_REVOKE, values, 6, deadline, &result, err);
 	if (rc != RC_OK)
 		return rc;
 	return db_result_bool(result, 0, 0) ? RC_OK : err_set(err, RC_NOT_FOUND, "There is no such share.");

@@ -40,13 +40,14 @@ struct share_new {
 	int64_t expires_at; // DB_NO_TIME: never
 };
 
-// RC_NOT_FOUND: the owner has no such item. RC_LIMIT: it has SHARES_PER_ITEM living shares.
-enum rc share_insert(struct api *api, const struct share_new *share, struct deadline deadline,
-                     struct share_row *ret_share, struct err *err) MUST_CHECK;
+// origin: audit_origin_values of the owner's request, for the audit log. RC_NOT_FOUND: the owner has no such item.
+// RC_LIMIT: it has SHARES_PER_ITEM living shares.
+enum rc share_insert(struct api *api, const struct share_new *share, const struct db_value *origin,
+                     struct deadline deadline, struct share_row *ret_share, struct err *err) MUST_CHECK;
 
 // Revoke one share of an item, or all of them (share_id NULL); once revoked stays revoked. RC_NOT_FOUND: the owner has
 // no such item, or the item no such share.
-enum rc share_revoke(struct api *api, const struct uuid *owner_id, const struct uuid *item_id,
+enum rc share_revoke(struct api *api, const struct db_value *origin, const struct uuid *item_id,
                      const struct uuid *share_id, struct deadline deadline, struct err *err) MUST_CHECK;
 
 // The password hash of the share with this token, malloc'ed; NULL when there is no such share or it has no password.

@@ -6,6 +6,7 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
+#include "metadata-api/audit_origin.h"
 #include "metadata-api/password.h"
 #include "metadata-api/routes.h"
 #include "metadata-api/share_view.h"
@@ -41,6 +42,8 @@ static void create(void *argument)
 	struct err err = { 0 };
 	if (!http_request_parameter_uuid(request, "id", &share.item_id) || !read_fields(request, &share, &password))
 		return;
+	struct db_value origin[AUDIT_ORIGIN_COUNT];
+	audit_origin_values(request, origin);
 	share_token_new(token, share.token_hash);
 	enum rc rc = RC_OK;
 	if (password != NULL) {
@@ -48,7 +51,7 @@ static void create(void *argument)
 		share.password_hash = hash;
 	}
 	if (rc == RC_OK)
-		rc = share_insert(api, &share, http_request_deadline(request), &row, &err);
+		rc = share_insert(api, &share, origin, http_request_deadline(request), &row, &err);
 	if (rc != RC_OK) {
 		share_view_fail(request, &err);
 		return;

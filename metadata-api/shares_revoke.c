@@ -3,6 +3,7 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
+#include "metadata-api/audit_origin.h"
 #include "metadata-api/routes.h"
 #include "metadata-api/share_view.h"
 
@@ -10,10 +11,11 @@ static void revoke(struct http_request *request, const struct uuid *share_id)
 {
 	struct uuid item_id;
 	struct err err = { 0 };
+	struct db_value origin[AUDIT_ORIGIN_COUNT];
 	if (!http_request_parameter_uuid(request, "id", &item_id))
 		return;
-	if (share_revoke(api_of(request), &http_request_principal(request)->user_id, &item_id, share_id,
-	                 http_request_deadline(request), &err) == RC_OK)
+	audit_origin_values(request, origin);
+	if (share_revoke(api_of(request), origin, &item_id, share_id, http_request_deadline(request), &err) == RC_OK)
 		http_respond_empty(request, 204);
 	else
 		share_view_fail(request, &err);

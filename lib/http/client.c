@@ -212,14 +212,24 @@ static bool set_limits(const struct http_client *client, CURL *handle, struct de
 	       curl_easy_setopt(handle, CURLOPT_USERAGENT, client->user_agent) == CURLE_OK;
 }
 
+// TLS agrees on it by itself. Without TLS it has to be known before, and libcurl 7.88 fails to use such a connection
+// again ("Error in the HTTP2 framing layer").
+static bool set_http2(CURL *handle, const char *url)
+{
+	if (strncasecmp(url, "https:", 6) == 0)
+		return curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK;
+	return curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE) == CURLE_OK &&
+	       curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+	       curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK;
+}
+
 static bool set_callbacks(const struct http_client *client, CURL *handle, struct transfer *transfer)
 {
 	if (client->public_only &&
 	    (curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_public_socket) != CURLE_OK ||
 	     curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, transfer) != CURLE_OK))
 		return false;
-	if (client->http2 &&
-	    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE) != CURLE_OK)
+	if (client->http2 && !set_http2(handle, transfer->call->url))
 		return false;
 	return curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
 	       curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, look_whether_to_abort) == CURLE_OK &&
