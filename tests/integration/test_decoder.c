@@ -449,46 +449,6 @@ static void test_other_jobs(void **state)
 	rig.job = before;
 }
 
-// What can be executed comes from a file and cannot be written.
-static void assert_only_files_execute(void)
-{
-	char path[64], line[4400];
-	unsigned executable = 0;
-	FILE *stream;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)child_pid(rig.child));
-	stream = fopen(path, "re");
-	assert_non_null(stream);
-	while (fgets(line, sizeof(line), stream) != NULL) {
-		char rights[5];
-
-		assert_int_equal(sscanf(line, "%*s %4s", rights), 1);
-		if (rights[2] != 'x')
-			continue;
-		executable++;
-		if (rights[1] == 'w' || strstr(line, "(deleted)") != NULL || strstr(line, "memfd:") != NULL ||
-		    (strstr(line, " /") == NULL && strstr(line, "[v") == NULL)) // [vdso], [vsyscall]
-			fail_msg("executable memory: %s", line);
-	}
-	(void)fclose(stream);
-	assert_true(executable > 0);
-}
-
-// No code is made at run time, on either path.
-static void test_no_code_is_made(void **state)
-{
-	(void)state;
-	rig_start(&rig);
-	assert_only_files_execute();
-	for (size_t i = 0; i < LENGTH_OF(samples); i++) {
-		struct rig_result result;
-
-		run_file(RIG_SAMPLES, samples[i], &result);
-		assert_only_files_execute();
-		rig_result_done(&result);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,7 +461,6 @@ int main(void)
 		cmocka_unit_test(test_planted_bytes_stay_inside),
 		cmocka_unit_test(test_odd_sizes),
 		cmocka_unit_test(test_other_jobs),
-		cmocka_unit_test(test_no_code_is_made),
 		cmocka_unit_test(test_phone_photos),
 		cmocka_unit_test(test_exif_of_phones),
 		cmocka_unit_test(test_orientations),
