@@ -51,5 +51,12 @@ const struct route *const API_ROUTES[] = {
 	&route_notifications_list,
 	&route_notification_read,
 	&route_notifications_read,
+	&route_admin_overview,
+	&route_admin_pool_change,
+	&route_admin_letters_list,
+	&route_admin_letter_redrive,
+	&route_admin_letter_drop,
+	&route_admin_media,
+	&route_admin_requests,
 };
 const size_t API_ROUTE_COUNT = sizeof API_ROUTES / sizeof API_ROUTES[0];

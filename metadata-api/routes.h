@@ -54,6 +54,13 @@ extern const struct route route_webhook_retry;
 extern const struct route route_notifications_list;
 extern const struct route route_notification_read;
 extern const struct route route_notifications_read;
+extern const struct route route_admin_overview;
+extern const struct route route_admin_pool_change;
+extern const struct route route_admin_letters_list;
+extern const struct route route_admin_letter_redrive;
+extern const struct route route_admin_letter_drop;
+extern const struct route route_admin_media;
+extern const struct route route_admin_requests;
 
 // All of them, for http_server_config.
 extern const struct route *const API_ROUTES[];

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/uuid.h"
+#include "catalog/operator.h"
 #include "db/pool.h"
 #include "safelightctl/command.h"
 #include "safelightctl/reach.h"
@@ -11,37 +12,6 @@
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MOST 1000
-
-#define LETTER_MEMBERS                                                                                     \
-	"'id', d.id, 'media_id', d.media_id, 'job_id', d.job_id, 'owner_id', d.owner_id, 'pool', d.pool, " \
-	"'generation', d.generation, 'attempts', d.attempts, 'code', d.code, 'detail', d.detail, "         \
-	"'created_at', " SQL_TIME("d.created_at") ", 'redriven_at', " SQL_TIME(                            \
-	        "d.redriven_at") ", 'dropped_at', " SQL_TIME("d.dropped_at")
-
-static const struct db_statement list_statement = {
-	.name = "ctl_dead_list",
-	.sql = "SELECT coalesce(json_agg(x.letter ORDER BY x.created_at DESC, x.id DESC), '[]') FROM ("
-	       "SELECT json_build_object(" LETTER_MEMBERS ", 'media_state', m.state) AS letter, d.created_at, d.id "
-	       "FROM dead_letters d LEFT JOIN media m ON m.id = d.media_id "
-	       "WHERE $1 OR (d.redriven_at IS NULL AND d.dropped_at IS NULL) "
-	       "ORDER BY d.created_at DESC, d.id DESC LIMIT $2::bigint) AS x",
-	.parameter_count = 2,
-	.read_only = true,
-};
-
-static const struct db_statement show_statement = {
-	.name = "ctl_dead_show",
-	.sql = "SELECT json_build_object(" LETTER_MEMBERS ", "
-	       "'media', (SELECT json_build_object('state', m.state, 'reason_code', m.reason_code, 'filename', "
-	       "    m.filename, 'content_type', m.content_type, 'size', m.size, 'uploaded_at', "
-	       "    " SQL_TIME(
-	               "m.uploaded_at") ") FROM media m WHERE m.id = d.media_id), "
-	                                "'job', (SELECT json_build_object('state', j.state, 'lane', j.lane, 'attempts', j.attempts, 'worker', "
-	                                "    j.worker, 'last_error', j.last_error) FROM jobs j WHERE j.id = d.job_id)) "
-	                                "FROM dead_letters d WHERE d.id = $1",
-	.parameter_count = 1,
-	.read_only = true,
-};
 
 static const char *letter_state(const json_t *letter)
 {
@@ -82,7 +52,7 @@ static enum rc run_list(const struct call *call, struct err *err)
 		rc = reach_database(call, &database, err);
 	const struct db_value values[] = { db_bool(call_option(call, "--all") != NULL), db_int64(limit) };
 	if (rc == RC_OK)
-		rc = reach_query(database, &list_statement, values, &letters, err);
+		rc = reach_query(database, &catalog_letters_statement, values, &letters, err);
 	if (rc != RC_OK)
 		return rc;
 	if (call->json)
@@ -119,7 +89,7 @@ static enum rc run_show(const struct call *call, struct err *err)
 	enum rc rc = reach_database(call, &database, err);
 	const struct db_value values[] = { db_uuid(&id) };
 	if (rc == RC_OK)
-		rc = reach_query(database, &show_statement, values, &letter, err);
+		rc = reach_query(database, &catalog_letter_statement, values, &letter, err);
 	if (rc == RC_NOT_FOUND)
 		return err_set(err, rc, "there is no dead letter %s", call->arguments[0]);
 	if (rc != RC_OK)

@@ -5,10 +5,9 @@
 
 #include "base/cleanup.h"
 #include "base/uuid.h"
-#include "catalog/job.h"
+#include "catalog/operator.h"
 #include "db/pool.h"
 #include "db/result.h"
-#include "safelightctl/audit.h"
 #include "safelightctl/command.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
@@ -23,76 +22,34 @@ static const struct db_statement open_statement = {
 	.read_only = true,
 };
 
-static const struct db_statement find_statement = {
-	.name = "ctl_dead_find",
-	.sql = "SELECT json_build_object('media_id', d.media_id, 'owner_id', d.owner_id, 'state', m.state, 'open', "
-	       "d.redriven_at IS NULL AND d.dropped_at IS NULL) "
-	       "FROM dead_letters d LEFT JOIN media m ON m.id = d.media_id WHERE d.id = $1",
-	.parameter_count = 1,
-	.read_only = true,
-};
-
-static const struct db_statement drop_statement = {
-	.name = "ctl_dead_drop",
-	.sql = "UPDATE dead_letters SET dropped_at = now() WHERE id = $1 AND redriven_at IS NULL AND dropped_at IS NULL "
-	       "RETURNING json_build_object('media_id', media_id)",
-	.parameter_count = 1,
-};
-
 typedef enum rc letter_function(const struct call *call, struct db_pool *database, const struct uuid *id,
                                 struct err *err);
 
-static enum rc find_open(struct db_pool *database, const struct uuid *id, json_t **ret_letter, struct err *err)
-{
-	const struct db_value values[] = { db_uuid(id) };
-	enum rc rc = reach_query(database, &find_statement, values, ret_letter, err);
-	if (rc == RC_NOT_FOUND)
-		return err_set(err, rc, "there is no such dead letter");
-	if (rc == RC_OK && !report_bool(*ret_letter, "open"))
-		return err_set(err, RC_CONFLICT, "it was redriven or dropped before");
-	return rc;
-}
-
 static enum rc redrive(const struct call *call, struct db_pool *database, const struct uuid *id, struct err *err)
 {
-	json_auto_t *letter = NULL;
-	struct uuid media_id;
 	const char *lane_name = call_option(call, "--lane");
+	bool is_all = call_option(call, "--all") != NULL;
 	// Many at once must not delay fresh uploads.
-	enum event_lane lane = call_option(call, "--all") != NULL ? LANE_BULK : LANE_INTERACTIVE;
+	enum event_lane lane = is_all ? LANE_BULK : LANE_INTERACTIVE;
 	if (lane_name != NULL)
 		(void)event_lane_parse(lane_name, &lane);
-	enum rc rc = find_open(database, id, &letter, err);
-	// One media's letters are redriven together: a later one of --all finds itself done.
-	if (rc == RC_CONFLICT && call_option(call, "--all") != NULL)
-		return RC_OK;
-	if (rc != RC_OK)
-		return rc;
-	if (!uuid_parse(report_text(letter, "media_id"), &media_id))
-		return err_set(err, RC_CORRUPT, "its media has no id");
+	char who[160];
+	const struct operator_actor actor = { .name = reach_operator(who, sizeof who) };
 	struct catalog catalog = reach_catalog(database);
 	struct catalog_call frame = reach_catalog_call();
-	rc = catalog_job_redrive(&catalog, &frame, &media_id, lane, err);
-	if (rc == RC_CONFLICT)
-		return err_set(err, rc,
-		               "its media is %s, and only a failed one can be made again; `dead drop` puts the letter "
-		               "away",
-		               report_text(letter, "state"));
-	return rc == RC_OK ? audit_write(database, "dead_letter.redriven", "dead_letter", id, err) : rc;
+	enum rc rc = catalog_letter_redrive(&catalog, &frame, id, lane, &actor, err);
+	// One media's letters are redriven together: a later one of --all finds itself done.
+	return rc == RC_EXISTS && is_all ? RC_OK : rc;
 }
 
 static enum rc drop(const struct call *call, struct db_pool *database, const struct uuid *id, struct err *err)
 {
 	(void)call;
-	json_auto_t *letter = NULL;
-	json_auto_t *dropped = NULL;
-	const struct db_value values[] = { db_uuid(id) };
-	enum rc rc = find_open(database, id, &letter, err);
-	if (rc == RC_OK)
-		rc = reach_query(database, &drop_statement, values, &dropped, err);
-	if (rc == RC_NOT_FOUND && letter != NULL)
-		return err_set(err, RC_CONFLICT, "it was redriven or dropped meanwhile");
-	return rc == RC_OK ? audit_write(database, "dead_letter.dropped", "dead_letter", id, err) : rc;
+	char who[160];
+	const struct operator_actor actor = { .name = reach_operator(who, sizeof who) };
+	struct catalog catalog = reach_catalog(database);
+	struct catalog_call frame = reach_catalog_call();
+	return catalog_letter_drop(&catalog, &frame, id, &actor, err);
 }
 
 // The ids that the call names, or all open ones. RC_INVALID before anything is done when one is no id.
@@ -132,7 +89,7 @@ static enum rc act_on_all(const struct call *call, struct db_pool *database, con
 		if (!uuid_parse(json_string_value(text), &id))
 			continue;
 		enum rc rc = act(call, database, &id, &one);
-		if (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_CONFLICT)
+		if (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_CONFLICT && rc != RC_EXISTS)
 			return err_set(err, rc, "%s (%zu of %zu done)", one.text, index - failures,
 			               json_array_size(ids));
 		failures += rc != RC_OK;

@@ -6,10 +6,10 @@
 #include "base/settings.h"
 #include "base/uuid.h"
 #include "bus/bus.h"
+#include "bus/pools.h"
 #include "http/client.h"
 #include "safelightctl/command.h"
 #include "safelightctl/doctor.h"
-#include "safelightctl/pools.h"
 #include "safelightctl/probe.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
@@ -83,7 +83,8 @@ static void check_transcoders(struct doctor *doctor)
 	CLEANUP(reach_bus_done) struct bus *bus = NULL;
 	json_auto_t *pools = NULL;
 	struct err err = { 0 };
-	if (reach_bus(doctor->call, &bus, &err) != RC_OK || pools_read(doctor->call, bus, &pools, &err) != RC_OK) {
+	if (reach_bus(doctor->call, &bus, &err) != RC_OK ||
+	    bus_pools_read(bus, doctor->call->settings, &pools, &err) != RC_OK) {
 		doctor_add(doctor, "pools", false, "start a service: it makes the buckets", "%s", err.text);
 		return;
 	}

@@ -59,7 +59,7 @@ static void check_rights(struct doctor *doctor, struct store *owner)
 		           settings->transcoder_secret_key, &original, true);
 		check_read(doctor, "store: edge", settings->edge_access_key, settings->edge_secret_key, &variant, true);
 		check_read(doctor, "store: edge, originals", settings->edge_access_key, settings->edge_secret_key,
-		           &original, false);
+		           &original, true); // originals that their owners download
 		check_read(doctor, "store: presign key", settings->ingest_presign_access_key,
 		           settings->ingest_presign_secret_key, &original, false);
 	}

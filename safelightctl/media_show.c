@@ -2,41 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/uuid.h"
-#include "db/pool.h"
+#include "catalog/operator.h"
 #include "safelightctl/command.h"
 #include "safelightctl/media_read.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
-
-static const struct db_statement show_statement = {
-	.name = "ctl_media_show",
-	.sql = "SELECT json_build_object('id', m.id, 'owner_id', m.owner_id, 'owner_email', u.email, 'item_id', "
-	       "m.item_id, 'state', m.state, 'reason_code', m.reason_code, 'reason_detail', m.reason_detail, "
-	       "'filename', m.filename, 'declared_type', m.declared_type, 'content_type', m.content_type, 'kind', "
-	       "m.kind, 'size', m.size, 'sha256', encode(m.sha256, 'hex'), 'original_key', m.original_key, "
-	       "'generation', m.generation, 'published_generation', m.published_generation, 'width', m.width, "
-	       "'height', m.height, 'orientation', m.orientation, 'visibility', m.visibility, 'version', m.version, "
-	       "'created_at', " SQL_TIME("m.created_at") ", 'uploaded_at', " SQL_TIME("m.uploaded_at") ", 'preview_at', " SQL_TIME("m.preview_at") ", 'ready_at', " SQL_TIME("m.ready_at") ", 'deleted_at', " SQL_TIME(
-	               "m.deleted_at") ", "
-	                               "'variants', coalesce((SELECT json_agg(json_build_object('name', v.name, 'format', v.format, "
-	                               "    'generation', v.generation, 'state', v.state, 'reason_code', v.reason_code, 'width', v.width, "
-	                               "    'height', v.height, 'bytes', v.bytes, 'object_key', v.object_key) ORDER BY v.generation, v.width, "
-	                               "    v.name, v.format) FROM variants v WHERE v.media_id = m.id), '[]'), "
-	                               "'jobs', coalesce((SELECT json_agg(json_build_object('id', j.id, 'pool', j.pool, 'lane', j.lane, "
-	                               "    'generation', j.generation, 'required', j.required, 'state', j.state, 'attempts', j.attempts, "
-	                               "    'worker', j.worker, 'last_error_code', j.last_error_code, 'last_error', j.last_error, 'rings', "
-	                               "    j.rings, 'queued_at', " SQL_TIME("j.queued_at") ", 'started_at', " SQL_TIME("j.started_at") ", 'finished_at', " SQL_TIME(
-	                                       "j.finished_at") ") ORDER BY j.id) FROM jobs j "
-	                                                        "    WHERE j.media_id = m.id), '[]'), "
-	                                                        "'history', coalesce((SELECT json_agg(json_build_object('at', " SQL_TIME(
-	                                                                "h.at") ", 'from', "
-	                                                                        "    h.old_state, 'to', h.new_state, 'reason_code', h.reason_code) ORDER BY h.id) "
-	                                                                        "    FROM media_history h WHERE h.media_id = m.id), '[]')) "
-	                                                                        "FROM media m LEFT JOIN users u ON u.id = m.owner_id WHERE m.id = $1",
-	.parameter_count = 1,
-	.read_only = true,
-};
 
 static void print_variants(const json_t *variants)
 {
@@ -103,7 +73,7 @@ static void print_media(const json_t *media)
 
 static enum rc run(const struct call *call, struct err *err)
 {
-	return media_read(call, &show_statement, print_media, err);
+	return media_read(call, &catalog_inspect_statement, print_media, err);
 }
 
 const struct command command_media_show = {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "bus/bus.h"
 #include "bus/kv.h"
+#include "bus/pools.h"
 #include "safelightctl/command.h"
 #include "safelightctl/pools.h"
 #include "safelightctl/reach.h"
@@ -18,7 +19,7 @@ static json_t *describe(const struct bus_kv_entry *entry)
 	char at[CLOCK_TEXT_SIZE];
 	clock_format_rfc3339(entry->created_us, at);
 	json_t *one = json_pack("{s:I, s:s, s:s, s:o}", "revision", (json_int_t)entry->revision, "at", at, "by",
-	                        report_text(whole, "by"), "value", pools_value(entry));
+	                        report_text(whole, "by"), "value", bus_pool_value(entry));
 	json_decref(whole);
 	return one;
 }
@@ -27,8 +28,9 @@ static json_t *describe(const struct bus_kv_entry *entry)
 static enum rc read_history(const struct call *call, struct bus *bus, struct bus_kv_entries *ret_entries,
                             struct err *err)
 {
-	enum rc rc = pools_check_name(call, bus, call->arguments[0], err);
-	return rc == RC_OK ? pools_read_history(bus, call->arguments[0], ret_entries, err) : rc;
+	json_auto_t *pool = NULL;
+	enum rc rc = bus_pool_read(bus, call->settings, call->arguments[0], &pool, err);
+	return rc == RC_OK ? bus_pool_history(bus, call->arguments[0], ret_entries, err) : rc;
 }
 
 static void print_value(const json_t *value)
@@ -85,7 +87,7 @@ static enum rc choose_value(const struct call *call, const struct bus_kv_entries
 		return err_set(err, RC_NOT_FOUND, "pool %s was never set while it ran: there is nothing to go back to",
 		               call->arguments[0]);
 	if (call->argument_count < 2) {
-		*ret_value = entries->count < 2 ? json_object() : pools_value(&entries->items[entries->count - 2]);
+		*ret_value = entries->count < 2 ? json_object() : bus_pool_value(&entries->items[entries->count - 2]);
 		return RC_OK;
 	}
 	for (size_t i = 0; i < entries->count; i++) {
@@ -93,7 +95,7 @@ static enum rc choose_value(const struct call *call, const struct bus_kv_entries
 		(void)snprintf(revision, sizeof revision, "%llu", (unsigned long long)entries->items[i].revision);
 		if (strcmp(revision, call->arguments[1]) != 0)
 			continue;
-		*ret_value = pools_value(&entries->items[i]);
+		*ret_value = bus_pool_value(&entries->items[i]);
 		return RC_OK;
 	}
 	return err_set(err, RC_NOT_FOUND, "pool %s has no revision %.20s (any more); see `pool history %s`",
@@ -115,7 +117,12 @@ static enum rc run_rollback(const struct call *call, struct err *err)
 	if (rc == RC_OK && entries.items[entries.count - 1].operation == BUS_KV_PUT)
 		latest = entries.items[entries.count - 1].revision;
 	bus_kv_entries_done(&entries);
-	return rc == RC_OK ? pools_put(call, bus, call->arguments[0], value, latest, err) : rc;
+	if (rc != RC_OK)
+		return rc;
+	char who[160];
+	reach_operator(who, sizeof who);
+	rc = bus_pool_put(bus, call->arguments[0], value, latest, who, err);
+	return rc == RC_OK ? pools_report_taken(call, bus, call->arguments[0], err) : rc;
 }
 
 const struct command command_pool_history = {

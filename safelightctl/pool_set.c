@@ -5,67 +5,19 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "bus/bus.h"
-#include "bus/kv.h"
-#include "bus/streams.h"
+#include "bus/pools.h"
 #include "safelightctl/command.h"
 #include "safelightctl/pools.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
 
 #define TAKEN_MS 2000
-#define LOOK_MS 50
 
-static enum rc put_value(struct bus *bus, const char *name, const json_t *value, uint64_t revision, struct err *err)
+enum rc pools_report_taken(const struct call *call, struct bus *bus, const char *name, struct err *err)
 {
-	CLEANUP(free_pointer) char *text = json_dumps(value, JSON_COMPACT);
-	if (text == NULL)
-		return err_set(err, RC_NO_MEMORY, "no memory");
-	enum rc rc = bus_kv_update(bus, BUS_BUCKET_POOLS, name, text, strlen(text), revision, NULL, err);
-	if (rc == RC_CONFLICT)
-		return err_set(err, RC_CONFLICT,
-		               "somebody else has changed pool %s meanwhile and nothing was set: look at `pool show "
-		               "%s` and try again",
-		               name, name);
-	if (rc == RC_TIMEOUT || rc == RC_UNKNOWN)
-		return err_set(err, rc,
-		               "NATS did not answer, so whether pool %s was set is unknown: look at `pool show %s`",
-		               name, name);
-	return rc;
-}
-
-// The pool when every transcoder has taken the setting, or after TAKEN_MS as it is then.
-static enum rc await_taken(const struct call *call, struct bus *bus, const char *name, json_t **ret_pool,
-                           struct err *err)
-{
-	struct deadline deadline = deadline_after_ms(TAKEN_MS);
-	for (;; clock_sleep_ms(LOOK_MS)) {
-		json_t *pool = NULL;
-		enum rc rc = pools_read_one(call, bus, name, &pool, err);
-		if (rc != RC_OK)
-			return rc;
-		if (report_bool(pool, "taken") || deadline_passed(deadline)) {
-			*ret_pool = pool;
-			return RC_OK;
-		}
-		json_decref(pool);
-	}
-}
-
-enum rc pools_put(const struct call *call, struct bus *bus, const char *name, json_t *value, uint64_t revision,
-                  struct err *err)
-{
-	char who[160], when[CLOCK_TEXT_SIZE];
-	json_auto_t *taken_over = value;
 	json_auto_t *pool = NULL;
-	reach_operator(who, sizeof who);
-	clock_format_rfc3339(clock_now_us(), when);
-	(void)json_object_set_new(value, "by", json_string(who));
-	(void)json_object_set_new(value, "at", json_string(when));
-	enum rc rc = put_value(bus, name, value, revision, err);
-	if (rc == RC_OK)
-		rc = await_taken(call, bus, name, &pool, err);
+	enum rc rc = bus_pool_await(bus, call->settings, name, TAKEN_MS, &pool, err);
 	if (rc != RC_OK)
 		return rc;
 	if (call->json) {
@@ -81,47 +33,19 @@ enum rc pools_put(const struct call *call, struct bus *bus, const char *name, js
 	return RC_OK;
 }
 
-// The present value and revision (0: none) of a live setting.
-static enum rc read_value(struct bus *bus, const char *name, json_t **ret_value, uint64_t *ret_revision,
-                          struct err *err)
-{
-	struct bus_kv_entry entry = { 0 };
-	enum rc rc = bus_kv_get(bus, BUS_BUCKET_POOLS, name, &entry, err);
-	if (rc == RC_NOT_FOUND) {
-		*ret_value = json_object();
-		*ret_revision = 0;
-		return RC_OK;
-	}
-	if (rc != RC_OK)
-		return rc;
-	*ret_value = pools_value(&entry);
-	*ret_revision = entry.revision;
-	bus_kv_entry_done(&entry);
-	return RC_OK;
-}
-
 // Change members of the pool's live setting; takes change over. expected: the revision that it must have; -1: any.
 static enum rc change_setting(const struct call *call, json_t *change, int64_t expected, struct err *err)
 {
-	const char *name = call->arguments[0];
 	CLEANUP(reach_bus_done) struct bus *bus = NULL;
-	json_auto_t *taken_over = change;
-	json_t *value = NULL;
-	uint64_t revision = 0;
+	char who[160];
 	enum rc rc = reach_bus(call, &bus, err);
-	if (rc == RC_OK)
-		rc = pools_check_name(call, bus, name, err);
-	if (rc == RC_OK)
-		rc = read_value(bus, name, &value, &revision, err);
-	if (rc != RC_OK)
+	if (rc != RC_OK) {
+		json_decref(change);
 		return rc;
-	if (expected >= 0 && (uint64_t)expected != revision) {
-		json_decref(value);
-		return err_set(err, RC_CONFLICT, "pool %s is at revision %llu, not %lld, and nothing was set", name,
-		               (unsigned long long)revision, (long long)expected);
 	}
-	(void)json_object_update(value, change);
-	return pools_put(call, bus, name, value, revision, err);
+	reach_operator(who, sizeof who);
+	rc = bus_pool_change(bus, call->settings, call->arguments[0], change, expected, who, err);
+	return rc == RC_OK ? pools_report_taken(call, bus, call->arguments[0], err) : rc;
 }
 
 static enum rc run_set(const struct call *call, struct err *err)
@@ -129,7 +53,7 @@ static enum rc run_set(const struct call *call, struct err *err)
 	json_t *change = json_object();
 	int64_t expected = -1;
 	enum rc rc = call_number(call, "--if-revision", 0, INT64_MAX, &expected, err);
-	for (const struct pool_range *range = POOL_RANGES; range->name != NULL && rc == RC_OK; range++) {
+	for (const struct bus_pool_range *range = BUS_POOL_RANGES; range->name != NULL && rc == RC_OK; range++) {
 		char option[32];
 		int64_t number = -1;
 		(void)snprintf(option, sizeof option, "--%s", range->name);

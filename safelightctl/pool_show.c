@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "bus/bus.h"
+#include "bus/pools.h"
 #include "safelightctl/command.h"
 #include "safelightctl/pools.h"
 #include "safelightctl/reach.h"
@@ -36,7 +37,7 @@ static enum rc run_list(const struct call *call, struct err *err)
 	json_auto_t *pools = NULL;
 	enum rc rc = reach_bus(call, &bus, err);
 	if (rc == RC_OK)
-		rc = pools_read(call, bus, &pools, err);
+		rc = bus_pools_read(bus, call->settings, &pools, err);
 	if (rc != RC_OK)
 		return rc;
 	if (call->json) {
@@ -76,7 +77,7 @@ static enum rc run_show(const struct call *call, struct err *err)
 	json_auto_t *pool = NULL;
 	enum rc rc = reach_bus(call, &bus, err);
 	if (rc == RC_OK)
-		rc = pools_read_one(call, bus, call->arguments[0], &pool, err);
+		rc = bus_pool_read(bus, call->settings, call->arguments[0], &pool, err);
 	if (rc != RC_OK)
 		return rc;
 	if (call->json) {

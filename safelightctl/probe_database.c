@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/settings.h"
 #include "base/uuid.h"
+#include "catalog/operator.h"
 #include "db/pool.h"
 #include "safelightctl/command.h"
 #include "safelightctl/probe.h"
@@ -21,32 +22,6 @@ static const struct db_statement server_statement = {
 	       "pg_database_size(current_database()), 'now_us', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
 	       "'fsync', current_setting('fsync'), 'synchronous_commit', current_setting('synchronous_commit'), "
 	       "'standby', pg_is_in_recovery())",
-	.read_only = true,
-};
-
-// Ids are UUIDv7, so that the last day's rows are a range of the primary key; the rest are partial indexes.
-static const struct db_statement work_statement = {
-	.name = "ctl_work",
-	.sql = "SELECT json_build_object("
-	       "'outbox', (SELECT json_build_object('waiting', count(*), 'oldest_ms', coalesce((extract(epoch FROM "
-	       "    max(now() - created_at)) * 1000)::bigint, 0)) FROM outbox WHERE sent_at IS NULL), "
-	       "'jobs', json_build_object("
-	       "    'queued', (SELECT count(*) FROM jobs WHERE state = 'queued'), "
-	       "    'running', (SELECT count(*) FROM jobs WHERE state = 'running'), "
-	       "    'oldest_queued_ms', (SELECT coalesce((extract(epoch FROM max(now() - queued_at)) * 1000)::bigint, 0) "
-	       "        FROM jobs WHERE state = 'queued' AND not_before <= now()), "
-	       "    'last_day', (SELECT json_object_agg(s.state, coalesce(c.count, 0) ORDER BY s.place) "
-	       "        FROM unnest(ARRAY['queued', 'running', 'done', 'failed']) WITH ORDINALITY AS s(state, place) LEFT JOIN "
-	       "        (SELECT state, count(*) FROM jobs WHERE id >= $1 GROUP BY state) c USING (state))), "
-	       "'media_last_day', (SELECT json_object_agg(s.state, coalesce(c.count, 0) ORDER BY s.place) "
-	       "    FROM unnest(ARRAY['awaiting_upload', 'uploaded', 'processing', 'ready', 'expired', 'rejected', "
-	       "    'failed', 'deleted']) WITH ORDINALITY AS s(state, place) LEFT JOIN "
-	       "    (SELECT state, count(*) FROM media WHERE id >= $1 GROUP BY state) c USING (state)), "
-	       "'dead_letters', (SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL AND dropped_at IS NULL), "
-	       "'unsettled', (SELECT count(*) FROM media WHERE state IN ('uploaded', 'processing') "
-	       "    AND uploaded_at < now() - $2::bigint * interval '1 minute'), "
-	       "'deletions_waiting', (SELECT count(*) FROM deletions WHERE not_before <= now()))",
-	.parameter_count = 2,
 	.read_only = true,
 };
 
@@ -75,7 +50,7 @@ json_t *probe_database(const struct call *call)
 		(void)json_object_set_new(part, "clock_skew_ms",
 		                          json_integer((report_int(server, "now_us") - clock_now_us()) / 1000));
 		(void)json_object_del(part, "now_us");
-		rc = reach_query(database, &work_statement, values, &work, &err);
+		rc = reach_query(database, &catalog_work_statement, values, &work, &err);
 	}
 	if (work != NULL)
 		(void)json_object_set(part, "work", work);

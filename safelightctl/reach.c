@@ -138,7 +138,7 @@ enum rc reach_get(struct http_client *client, const char *url, int64_t timeout_m
 	return ret_body != NULL && *ret_body == NULL ? err_set(err, RC_NO_MEMORY, "no memory") : RC_OK;
 }
 
-void reach_operator(char *ret_name, size_t size)
+const char *reach_operator(char *ret_name, size_t size)
 {
 	char host[64] = "localhost";
 	const char *name = getenv("SUDO_USER");
@@ -147,4 +147,5 @@ void reach_operator(char *ret_name, size_t size)
 		name = entry->pw_name;
 	(void)gethostname(host, sizeof host - 1);
 	(void)snprintf(ret_name, size, "%s@%s", name == NULL ? "unknown" : name, host);
+	return ret_name;
 }

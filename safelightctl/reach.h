@@ -25,9 +25,6 @@ struct http_client;
 #define SECRETS_DATABASE "admin.database_password"
 #define SECRETS_BUS "bus.token"
 
-// An SQL expression as RFC 3339 text in UTC with milliseconds, as everywhere in our JSON.
-#define SQL_TIME(expression) "to_char((" expression ") AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-
 // For CLEANUP(reach_database_done) struct db_pool *database = NULL, and so on.
 void reach_database_done(struct db_pool **database);
 void reach_bus_done(struct bus **bus);
@@ -57,5 +54,5 @@ void reach_url(const char *listen, char *ret_url, size_t size);
 enum rc reach_get(struct http_client *client, const char *url, int64_t timeout_ms, unsigned *ret_status,
                   char **ret_body, struct err *err) MUST_CHECK;
 
-// Who is calling, for the record: "name@host". size: of ret_name.
-void reach_operator(char *ret_name, size_t size);
+// Who is calling, for the record: "name@host". size: of ret_name, which is returned.
+const char *reach_operator(char *ret_name, size_t size);

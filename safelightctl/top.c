@@ -9,10 +9,10 @@
 #include "base/settings.h"
 #include "bus/bus.h"
 #include "bus/health.h"
+#include "bus/pools.h"
 #include "db/pool.h"
 #include "http/client.h"
 #include "safelightctl/command.h"
-#include "safelightctl/pools.h"
 #include "safelightctl/rates.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
@@ -76,7 +76,7 @@ static json_t *look(struct view *view)
 	document = json_pack("{s:s, s:[]}", "time", now, "errors");
 	reach_url(settings->transcoder_listen, origin, sizeof origin);
 	(void)snprintf(url, sizeof url, "%s/metrics", origin);
-	if (pools_read(view->call, view->bus, &pools, &err) != RC_OK) {
+	if (bus_pools_read(view->bus, view->call->settings, &pools, &err) != RC_OK) {
 		(void)json_array_append_new(json_object_get(document, "errors"), json_string(err.text));
 		pools = json_array();
 	}

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/uuid.h"
+#include "catalog/operator.h"
 #include "db/pool.h"
 #include "safelightctl/audit.h"
 #include "safelightctl/command.h"

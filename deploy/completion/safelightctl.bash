@@ -5,7 +5,7 @@ _safelightctl_groups() {
 	case $1 in
 	pool) echo 'list show set pause resume history rollback' ;;
 	dead) echo 'list show redrive drop' ;;
-	media) echo 'show trace' ;;
+	media) echo 'show trace reprocess' ;;
 	user) echo 'list make-admin' ;;
 	store) echo 'init' ;;
 	completion) echo 'bash' ;;
@@ -19,7 +19,7 @@ _safelightctl_options() {
 	'doctor') echo '--json --help' ;;
 	'pool list') echo '--json --help' ;;
 	'pool show') echo '--json --help' ;;
-	'pool set') echo '--workers --prefetch --nice --if-revision --json --help' ;;
+	'pool set') echo '--workers --prefetch --nice --interactive-share --decode-ms --max-pixels --if-revision --json --help' ;;
 	'pool pause') echo '--json --help' ;;
 	'pool resume') echo '--json --help' ;;
 	'pool history') echo '--json --help' ;;
@@ -30,6 +30,7 @@ _safelightctl_options() {
 	'dead drop') echo '--json --help' ;;
 	'media show') echo '--json --help' ;;
 	'media trace') echo '--json --help' ;;
+	'media reprocess') echo '--all --preset --json --help' ;;
 	'upload') echo '--url --timeout --keep --json --help' ;;
 	'user list') echo '--limit --admins --json --help' ;;
 	'user make-admin') echo '--revoke --json --help' ;;

@@ -140,6 +140,11 @@ int64_t metric_value(const struct metric *metric)
 	return metric == NULL ? 0 : atomic_load_explicit(&metric->value, memory_order_relaxed);
 }
 
+int64_t metric_sum_us(const struct metric *metric)
+{
+	return metric == NULL ? 0 : atomic_load_explicit(&metric->sum_us, memory_order_relaxed);
+}
+
 static void render_plain(const struct family *family, const struct metric *metric, struct buffer *out)
 {
 	const char *brace = metric->labels[0] == '\0' ? "" : "{";

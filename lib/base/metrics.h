@@ -31,6 +31,8 @@ void metric_set(struct metric *metric, int64_t value);
 void metric_observe_us(struct metric *metric, int64_t microseconds);
 // The present value of a counter or gauge, the count of a histogram (tests, rates).
 int64_t metric_value(const struct metric *metric);
+// The sum of a histogram's observations, in microseconds.
+int64_t metric_sum_us(const struct metric *metric);
 
 // Append the whole registry in Prometheus' text format, HELP and TYPE once a name. Any thread.
 void metrics_render(struct metrics *metrics, struct buffer *out);

@@ -130,6 +130,7 @@ static void server_free(struct http_server *server)
 	cors_free(server->cors);
 	telemetry_free(server->telemetry);
 	(void)pthread_mutex_destroy(&server->lock);
+	notable_ring_done(&server->notables);
 	(void)pthread_mutex_destroy(&server->feeds_lock);
 	(void)pthread_mutex_destroy(&server->reaper_lock);
 	(void)pthread_cond_destroy(&server->reaper_wake);
@@ -157,6 +158,7 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&server->reaper_lock, NULL);
 	(void)pthread_mutex_init(&server->lock, NULL);
+	notable_ring_init(&server->notables);
 	(void)pthread_mutex_init(&server->feeds_lock, NULL);
 	enum rc rc = build(server, err);
 	if (rc != RC_OK) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "http/listener.h"
+#include "http/notable_ring.h"
 #include "http/server.h"
 
 struct MHD_Daemon;
@@ -37,6 +38,7 @@ struct http_server {
 	struct router *router;
 	struct cors *cors;
 	struct http_telemetry *telemetry;
+	struct notable_ring notables;
 	struct work_pool *workers;
 	struct MHD_Daemon *daemon;
 	struct listener listener;

@@ -116,6 +116,20 @@ static void record_span(const struct http_request *request, unsigned status, int
 	                                                   { "safelight.request_id", request->id, 0 } } });
 }
 
+// The log's threshold is higher: a ring is for looking at, a log for being kept.
+static void keep_notable(const struct http_request *request, unsigned status, int64_t took_us)
+{
+	if (status < 500 && took_us < HTTP_NOTABLE_US)
+		return;
+	struct http_notable notable = { .at_us = clock_now_us(),
+		                        .took_us = took_us,
+		                        .status = status,
+		                        .method = request->route == NULL ? "other" : request->route->method,
+		                        .route = request->route == NULL ? "unmatched" : request->route->path };
+	(void)snprintf(notable.request_id, sizeof notable.request_id, "%s", request->id);
+	notable_ring_add(&request->server->notables, &notable);
+}
+
 void telemetry_end(struct http_telemetry *telemetry, const struct http_request *request, unsigned status)
 {
 	int64_t took_us = request->answered_us == 0 ? 0 : own_time_us(request);
@@ -127,6 +141,7 @@ void telemetry_end(struct http_telemetry *telemetry, const struct http_request *
 	if (request->answered_us != 0)
 		metric_observe_us(metrics->seconds, took_us);
 	record_span(request, status, took_us);
+	keep_notable(request, status, took_us);
 	bool notable = status >= 500 || took_us >= TELEMETRY_SLOW_US;
 	LOG_EVENT(notable ? LOG_INFO : LOG_DEBUG, "http_request", LOG_TEXT("request_id", request->id),
 	          LOG_TEXT("method", request->method),

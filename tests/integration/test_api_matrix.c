@@ -14,7 +14,7 @@
 #define ROUTES_MAX 200
 
 // What {id} stands for: a thing of the owner's.
-enum object { NOTHING, ITEM, MEDIA, UPLOAD, SESSION, DEVICE, WEBHOOK, NOTIFICATION, OBJECT_COUNT };
+enum object { NOTHING, ITEM, MEDIA, UPLOAD, SESSION, DEVICE, WEBHOOK, NOTIFICATION, NOBODY, OBJECT_COUNT };
 
 struct row {
 	const char *method;
@@ -81,6 +81,13 @@ static const struct row ROWS[] = {
 	{ "GET", "/v1/media/{id}/original", MEDIA, NULL, NULL, 401, 404, 404, 200 },
 	{ "PATCH", "/v1/media/{id}", MEDIA, NULL, "{\"alt\":\"x\"}", 401, 404, 404, 200 },
 	{ "POST", "/v1/media/{id}/reprocess", MEDIA, NULL, NULL, 401, 404, 404, 409 },
+	{ "GET", "/v1/admin/overview", NOTHING, NULL, NULL, 401, 403, 200, 403 },
+	{ "GET", "/v1/admin/requests", NOTHING, NULL, NULL, 401, 403, 200, 403 },
+	{ "GET", "/v1/admin/media/{id}", MEDIA, NULL, NULL, 401, 403, 200, 403 },
+	{ "GET", "/v1/admin/dead-letters", NOTHING, "?state=all", NULL, 401, 403, 200, 403 },
+	{ "POST", "/v1/admin/dead-letters/{id}/redrive", NOBODY, NULL, NULL, 401, 403, 404, 403 },
+	{ "DELETE", "/v1/admin/dead-letters/{id}", NOBODY, NULL, NULL, 401, 403, 404, 403 },
+	{ "PATCH", "/v1/admin/pools/{name}", NOTHING, NULL, "{\"workers\":1}", 401, 403, 404, 403 },
 	{ "DELETE", "/v1/media/{id}", MEDIA, NULL, NULL, 401, 404, 404, 204 },
 	{ "DELETE", "/v1/items/{id}", ITEM, NULL, NULL, 401, 404, 404, 204 },
 	{ "POST", "/v1/uploads", NOTHING, NULL, "{\"filename\":\"a.txt\",\"content_type\":\"text/plain\",\"size\":3}",
@@ -238,6 +245,7 @@ static void make_things(void)
 	make(path, "{}", share_id, share_token);
 	test_upload_whole(&owner, &file, ids[MEDIA]);
 	test_upload_request(&owner, &file, &upload);
+	(void)snprintf(ids[NOBODY], sizeof ids[NOBODY], "%s", "01a20ca8-1180-7243-b65c-1dee9be55c5b");
 	(void)snprintf(ids[UPLOAD], sizeof ids[UPLOAD], "%s", upload.upload_id);
 	test_upload_done(&upload);
 }
@@ -254,6 +262,8 @@ static void write_url(const struct row *row, char *ret_url, size_t size)
 			value = share_id;
 		else if (strncmp(at, "{delivery}", 10) == 0)
 			value = delivery_id;
+		else if (strncmp(at, "{name}", 6) == 0)
+			value = "no_such_pool";
 		else if (strncmp(at, "{token}", 7) == 0)
 			value = share_token;
 		assert_true(length + 130 < size);

@@ -321,15 +321,7 @@ static void test_dead_letter_becomes_ready(void **state)
 	clock_sleep_ms(LAST_FETCH_MS);
 	test_upload_whole(&account, &(struct test_file){ "tide.jpg", "image/jpeg", data, length }, media_id);
 	free(data);
-	free(test_sql_text(
-	        "WITH j AS (UPDATE jobs SET state = 'failed', finished_at = now(), last_error_code = "
-	        "'store_failed' WHERE media_id = $1::uuid AND state = 'queued' RETURNING *), "
-	        "m AS (UPDATE media SET state = 'failed', reason_code = 'store_failed' "
-	        "WHERE id = $1::uuid AND state = 'uploaded' RETURNING id) "
-	        "INSERT INTO dead_letters (job_id, media_id, owner_id, generation, pool, attempts, code, detail) "
-	        "SELECT j.id, j.media_id, j.owner_id, j.generation, j.pool, 5, 'store_failed', 'for a test' "
-	        "FROM j, m",
-	        media_id, NULL));
+	test_job_fail_by_hand(media_id);
 	control_run(&call, "pool", "resume", POOL, NULL);
 	control_expect(&call, 0);
 	control_done(&call);

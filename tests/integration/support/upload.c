@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "tests/integration/support/stack.h"
 #include "tests/unit/cmocka_all.h"
 
 #define HEADERS_MAX 16
@@ -122,4 +123,17 @@ json_t *test_media_await(const struct test_account *account, const char *media_i
 		test_reply_done(&reply);
 		clock_sleep_ms(50);
 	}
+}
+
+void test_job_fail_by_hand(const char *media_id)
+{
+	free(test_sql_text(
+	        "WITH j AS (UPDATE jobs SET state = 'failed', finished_at = now(), last_error_code = "
+	        "'store_failed' WHERE media_id = $1::uuid AND state = 'queued' RETURNING *), "
+	        "m AS (UPDATE media SET state = 'failed', reason_code = 'store_failed' "
+	        "WHERE id = $1::uuid AND state = 'uploaded' RETURNING id) "
+	        "INSERT INTO dead_letters (job_id, media_id, owner_id, generation, pool, attempts, code, detail) "
+	        "SELECT j.id, j.media_id, j.owner_id, j.generation, j.pool, 5, 'store_failed', 'for a test' "
+	        "FROM j, m",
+	        media_id, NULL));
 }

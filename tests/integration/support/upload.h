@@ -42,3 +42,7 @@ void test_upload_whole(const struct test_account *account, const struct test_fil
 // state. The last answer to GET /v1/media/{id}; the caller drops it with json_decref. Main thread.
 json_t *test_media_await(const struct test_account *account, const char *media_id, const char *state,
                          int64_t timeout_ms);
+
+// End the queued job of a media that no worker has begun as one that has failed for good, with its dead letter: as if
+// the store had failed five times. The caller keeps workers away.
+void test_job_fail_by_hand(const char *media_id);

@@ -1,4 +1,6 @@
 // Putting configuration, live settings and heartbeats together.
+#include "bus/pools.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -7,13 +9,10 @@
 #include "base/settings.h"
 #include "bus/kv.h"
 #include "bus/streams.h"
-#include "safelightctl/command.h"
-#include "safelightctl/pools.h"
-#include "safelightctl/report.h"
 
-#define POOLS_TRIES 4
+#define TRIES 4
 
-const struct pool_range POOL_RANGES[] = {
+const struct bus_pool_range BUS_POOL_RANGES[] = {
 #define RANGE_INT(key, least, most) { #key, least, most },
 #define RANGE_BOOL(key, least, most)
 #define POOL_SETTING(key, kind, initial, least, most, unit, text) RANGE_##kind(key, least, most)
@@ -22,7 +21,23 @@ const struct pool_range POOL_RANGES[] = {
 	{ 0 }
 };
 
-json_t *pools_value(const struct bus_kv_entry *entry)
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	return text == NULL ? "-" : text;
+}
+
+static int64_t number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static bool is_set(const json_t *object, const char *name)
+{
+	return json_is_true(json_object_get(object, name));
+}
+
+json_t *bus_pool_value(const struct bus_kv_entry *entry)
 {
 	json_error_t where;
 	json_t *value = entry->operation == BUS_KV_PUT ? json_loadb(entry->value, entry->length, 0, &where) : NULL;
@@ -39,7 +54,7 @@ static json_t *find_pool(json_t *pools, const char *name)
 {
 	size_t index = 0;
 	json_t *pool = NULL;
-	json_array_foreach(pools, index, pool) if (strcmp(report_text(pool, "name"), name) == 0) return pool;
+	json_array_foreach(pools, index, pool) if (strcmp(text_of(pool, "name"), name) == 0) return pool;
 	return NULL;
 }
 
@@ -49,9 +64,9 @@ static json_t *want_pool(json_t *pools, const char *name)
 	json_t *pool = find_pool(pools, name);
 	if (pool != NULL)
 		return pool;
-	pool = json_pack("{s:s, s:{s:s}, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:[]}", "name", name, "setting", "source",
-	                 "transcoder", "workers_wanted", 0, "workers_running", 0, "waiting", 0, "done", 0,
-	                 "attempts_failed", 0, "jobs_failed", 0, "taken", 1, "transcoders");
+	pool = json_pack("{s:s, s:{s:s}, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:[]}", "name", name, "setting",
+	                 "source", "transcoder", "workers_wanted", 0, "workers_running", 0, "waiting", 0, "done", 0,
+	                 "attempts_failed", 0, "jobs_failed", 0, "job_ms", 0, "taken", 1, "transcoders");
 	(void)json_array_append_new(pools, pool);
 	return pool;
 }
@@ -74,7 +89,7 @@ static void add_configured(const struct settings *settings, json_t *pools)
 static void add_live(const struct bus_kv_entry *entry, json_t *pools)
 {
 	json_t *setting = json_object_get(want_pool(pools, entry->key), "setting");
-	json_t *value = pools_value(entry);
+	json_t *value = bus_pool_value(entry);
 	json_error_t where;
 	json_t *whole = json_loadb(entry->value, entry->length, 0, &where);
 	char at[CLOCK_TEXT_SIZE];
@@ -82,7 +97,7 @@ static void add_live(const struct bus_kv_entry *entry, json_t *pools)
 	(void)json_object_update(setting, value);
 	(void)json_object_set_new(setting, "source", json_string("operator"));
 	(void)json_object_set_new(setting, "revision", json_integer((json_int_t)entry->revision));
-	(void)json_object_set_new(setting, "by", json_string(report_text(whole, "by")));
+	(void)json_object_set_new(setting, "by", json_string(text_of(whole, "by")));
 	(void)json_object_set_new(setting, "at", json_string(at));
 	json_decref(whole);
 	json_decref(value);
@@ -90,31 +105,31 @@ static void add_live(const struct bus_kv_entry *entry, json_t *pools)
 
 static void add_number(json_t *pool, const char *name, const json_t *shown)
 {
-	(void)json_object_set_new(pool, name, json_integer(report_int(pool, name) + report_int(shown, name)));
+	(void)json_object_set_new(pool, name, json_integer(number_of(pool, name) + number_of(shown, name)));
 }
 
 static bool works_by(const json_t *setting, const json_t *shown)
 {
-	return report_int(setting, "workers") == report_int(shown, "workers_wanted") &&
-	       report_int(setting, "prefetch") == report_int(shown, "prefetch") &&
-	       report_int(setting, "nice") == report_int(shown, "nice") &&
-	       report_int(setting, "interactive_share") == report_int(shown, "interactive_share") &&
-	       report_int(setting, "decode_ms") == report_int(shown, "decode_ms") &&
-	       report_int(setting, "max_pixels") == report_int(shown, "max_pixels") &&
-	       report_bool(setting, "paused") == report_bool(shown, "paused");
+	return number_of(setting, "workers") == number_of(shown, "workers_wanted") &&
+	       number_of(setting, "prefetch") == number_of(shown, "prefetch") &&
+	       number_of(setting, "nice") == number_of(shown, "nice") &&
+	       number_of(setting, "interactive_share") == number_of(shown, "interactive_share") &&
+	       number_of(setting, "decode_ms") == number_of(shown, "decode_ms") &&
+	       number_of(setting, "max_pixels") == number_of(shown, "max_pixels") &&
+	       is_set(setting, "paused") == is_set(shown, "paused");
 }
 
 // One pool of one heartbeat.
 static void add_shown(json_t *pools, const json_t *heartbeat, const json_t *shown, int64_t age_ms)
 {
-	static const char *const SUMS[] = { "workers_wanted", "workers_running", "waiting",
-		                            "done",           "attempts_failed", "jobs_failed" };
-	json_t *pool = want_pool(pools, report_text(shown, "name"));
+	static const char *const SUMS[] = { "workers_wanted",  "workers_running", "waiting", "done",
+		                            "attempts_failed", "jobs_failed",     "job_ms" };
+	json_t *pool = want_pool(pools, text_of(shown, "name"));
 	json_t *one = json_deep_copy(shown);
-	bool is_late = age_ms > POOLS_LATE_MS;
+	bool is_late = age_ms > BUS_POOLS_LATE_MS;
 	(void)json_object_del(one, "name");
-	(void)json_object_set_new(one, "worker", json_string(report_text(heartbeat, "worker")));
-	(void)json_object_set_new(one, "time", json_string(report_text(heartbeat, "time")));
+	(void)json_object_set_new(one, "worker", json_string(text_of(heartbeat, "worker")));
+	(void)json_object_set_new(one, "time", json_string(text_of(heartbeat, "time")));
 	(void)json_object_set_new(one, "age_ms", json_integer(age_ms));
 	(void)json_object_set_new(one, "late", json_boolean(is_late));
 	if (is_late) {
@@ -122,9 +137,9 @@ static void add_shown(json_t *pools, const json_t *heartbeat, const json_t *show
 		return;
 	}
 	(void)json_array_insert_new(json_object_get(pool, "transcoders"), 0, one);
-	(void)json_object_set_new(one, "sandbox", json_string(report_text(heartbeat, "sandbox")));
-	(void)json_object_set_new(one, "codecs", json_string(report_text(heartbeat, "codecs")));
-	if (report_bool(shown, "backs_off"))
+	(void)json_object_set_new(one, "sandbox", json_string(text_of(heartbeat, "sandbox")));
+	(void)json_object_set_new(one, "codecs", json_string(text_of(heartbeat, "codecs")));
+	if (is_set(shown, "backs_off"))
 		(void)json_object_set_new(pool, "backs_off", json_true());
 	for (size_t i = 0; i < sizeof SUMS / sizeof SUMS[0]; i++)
 		add_number(pool, SUMS[i], shown);
@@ -152,20 +167,20 @@ static void done_entries(struct bus_kv_entries *entries)
 static enum rc list_bucket(struct bus *bus, const char *bucket, struct bus_kv_entries *ret_entries, struct err *err)
 {
 	enum rc rc = RC_TIMEOUT;
-	for (int i = 0; i < POOLS_TRIES && rc == RC_TIMEOUT; i++)
+	for (int i = 0; i < TRIES && rc == RC_TIMEOUT; i++)
 		rc = bus_kv_list(bus, bucket, ret_entries, err);
 	return rc;
 }
 
-enum rc pools_read_history(struct bus *bus, const char *name, struct bus_kv_entries *ret_entries, struct err *err)
+enum rc bus_pool_history(struct bus *bus, const char *name, struct bus_kv_entries *ret_entries, struct err *err)
 {
 	enum rc rc = RC_TIMEOUT;
-	for (int i = 0; i < POOLS_TRIES && rc == RC_TIMEOUT; i++)
+	for (int i = 0; i < TRIES && rc == RC_TIMEOUT; i++)
 		rc = bus_kv_history(bus, BUS_BUCKET_POOLS, name, ret_entries, err);
 	return rc;
 }
 
-enum rc pools_read(const struct call *call, struct bus *bus, json_t **ret_pools, struct err *err)
+enum rc bus_pools_read(struct bus *bus, const struct settings *settings, json_t **ret_pools, struct err *err)
 {
 	CLEANUP(done_entries) struct bus_kv_entries live = { 0 };
 	CLEANUP(done_entries) struct bus_kv_entries heartbeats = { 0 };
@@ -177,7 +192,7 @@ enum rc pools_read(const struct call *call, struct bus *bus, json_t **ret_pools,
 	if (rc != RC_OK)
 		return rc;
 	json_t *pools = json_array();
-	add_configured(call->settings, pools);
+	add_configured(settings, pools);
 	for (size_t i = 0; i < live.count; i++)
 		add_live(&live.items[i], pools);
 	for (size_t i = 0; i < heartbeats.count; i++)
@@ -186,10 +201,11 @@ enum rc pools_read(const struct call *call, struct bus *bus, json_t **ret_pools,
 	return RC_OK;
 }
 
-enum rc pools_read_one(const struct call *call, struct bus *bus, const char *name, json_t **ret_pool, struct err *err)
+enum rc bus_pool_read(struct bus *bus, const struct settings *settings, const char *name, json_t **ret_pool,
+                      struct err *err)
 {
 	json_auto_t *pools = NULL;
-	enum rc rc = pools_read(call, bus, &pools, err);
+	enum rc rc = bus_pools_read(bus, settings, &pools, err);
 	if (rc != RC_OK)
 		return rc;
 	json_t *pool = find_pool(pools, name);
@@ -203,13 +219,7 @@ enum rc pools_read_one(const struct call *call, struct bus *bus, const char *nam
 	{
 		size_t length = strlen(names);
 		(void)snprintf(names + length, sizeof names - length, "%s%s", length == 0 ? "" : ", ",
-		               report_text(pool, "name"));
+		               text_of(pool, "name"));
 	}
 	return err_set(err, RC_NOT_FOUND, "there is no pool '%.64s'; there are: %s", name, names);
-}
-
-enum rc pools_check_name(const struct call *call, struct bus *bus, const char *name, struct err *err)
-{
-	json_auto_t *pool = NULL;
-	return pools_read_one(call, bus, name, &pool, err);
 }
