@@ -23,6 +23,7 @@ struct push_sender;
 struct rate_limit;
 struct session_guard;
 struct settings;
+struct replica;
 struct share_board;
 struct variant_cache;
 struct trace_exporter;
@@ -35,6 +36,7 @@ struct api {
 	struct metrics *metrics;
 	struct db_pool *pool;         // transactions
 	struct db_pipeline *pipeline; // single statements
+	struct replica *replica;      // reads that may go there; NULL: there is none
 	struct catalog catalog;       // over both
 	struct access_token_keys *tokens;
 	struct delivery_keys delivery;

@@ -13,6 +13,7 @@
 #include "metadata-api/api.h"
 #include "metadata-api/item_columns.h"
 #include "metadata-api/media_view.h"
+#include "metadata-api/replica.h"
 #include "metadata-api/reply.h"
 
 static void write_uuid(struct json_write *json, const char *name, const struct uuid *id)
@@ -98,7 +99,7 @@ void item_view_answer(struct http_request *request, const struct uuid *id, unsig
 	*reading = (struct item_reading){ .request = request, .status = status };
 	const struct db_value values[] = { db_uuid(&http_request_principal(request)->user_id), db_uuid(id) };
 	http_request_defer(request);
-	enum rc rc = db_pipeline_submit(api_of(request)->pipeline, &item_with_media_statement, values, 2,
+	enum rc rc = db_pipeline_submit(replica_choose(api_of(request), request), &item_with_media_statement, values, 2,
 	                                http_request_deadline(request), on_item, reading, &err);
 	if (rc != RC_OK)
 		http_respond_rc(request, &err);

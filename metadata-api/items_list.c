@@ -9,6 +9,7 @@
 #include "metadata-api/item_columns.h"
 #include "metadata-api/item_list_store.h"
 #include "metadata-api/item_page.h"
+#include "metadata-api/replica.h"
 #include "metadata-api/reply.h"
 #include "metadata-api/routes.h"
 
@@ -102,7 +103,7 @@ static void handle(struct http_request *request)
 	struct db_value values[ITEM_PAGE_VALUES];
 	const struct db_statement *statement = item_page_statement(&listing->wanted, values);
 	http_request_defer(request);
-	if (db_pipeline_submit(api_of(request)->pipeline, statement, values, statement->parameter_count,
+	if (db_pipeline_submit(replica_choose(api_of(request), request), statement, values, statement->parameter_count,
 	                       http_request_deadline(request), on_items, listing, &err) != RC_OK)
 		http_respond_rc(request, &err);
 }

@@ -10,6 +10,7 @@
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
+#include "metadata-api/replica.h"
 #include "metadata-api/reply.h"
 
 struct listing {
@@ -98,7 +99,8 @@ void listing_answer(struct http_request *request, const struct listing_kind *kin
 		                           db_int64(page->limit + 1),
 		                           db_uuid(&listing->object_id) };
 	http_request_defer(request);
-	if (db_pipeline_submit(api_of(request)->pipeline, kind->statement, values, kind->is_of_object ? 6 : 5,
-	                       http_request_deadline(request), on_rows, listing, &err) != RC_OK)
+	if (db_pipeline_submit(replica_choose(api_of(request), request), kind->statement, values,
+	                       kind->is_of_object ? 6 : 5, http_request_deadline(request), on_rows, listing,
+	                       &err) != RC_OK)
 		http_respond_rc(request, &err);
 }

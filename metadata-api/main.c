@@ -29,6 +29,7 @@
 #include "metadata-api/external_keys.h"
 #include "metadata-api/password.h"
 #include "metadata-api/push_sender.h"
+#include "metadata-api/replica.h"
 #include "metadata-api/routes.h"
 #include "metadata-api/share_board.h"
 #include "metadata-api/variant_cache.h"
@@ -124,6 +125,8 @@ static enum rc open_database(struct api *api, struct err *err)
 		rc = db_pipeline_new(&options, (unsigned)settings->database_pipelines, PIPELINE_QUEUE, &api->pipeline,
 		                     err);
 	if (rc == RC_OK)
+		rc = replica_new(api, &options, &api->replica, err);
+	if (rc == RC_OK)
 		rc = session_guard_new(api->pipeline, settings->api_access_seconds, report_guard, &api->guard, err);
 	api->catalog = (struct catalog){ .pool = api->pool, .pipeline = api->pipeline, .source = "/safelight/api" };
 	return rc;
@@ -185,6 +188,7 @@ static enum rc serve(struct api *api, struct err *err)
 		.authenticate_context = api,
 		.admit = admit,
 		.idempotency = &api->idempotency,
+		.hold = replica_hold,
 		.check_ready = check_ready,
 		.metrics = api->metrics,
 		.trace = api->trace,
@@ -205,6 +209,7 @@ static void stop(void *state, int64_t drain_ms)
 	background_free(api->keeper);
 	external_keys_free(api->external);
 	session_guard_free(api->guard);
+	replica_free(api->replica);
 	db_pipeline_free(api->pipeline, 1000);
 	share_board_free(api->shares);
 	variant_cache_free(api->variants);

@@ -17,6 +17,7 @@
 #include "http/respond.h"
 #include "metadata-api/api.h"
 #include "metadata-api/media_offers.h"
+#include "metadata-api/replica.h"
 #include "metadata-api/reply.h"
 #include "metadata-api/variant_cache.h"
 #include "metadata-api/variant_view.h"
@@ -153,8 +154,9 @@ void media_view_continue(struct http_request *request, const struct db_statement
 	struct media_view *view = view_new(request, done, context);
 	enum rc rc = RC_NO_MEMORY;
 	if (view != NULL)
-		rc = db_pipeline_submit(api_of(request)->pipeline, statement, values, statement->parameter_count,
-		                        http_request_deadline(request), on_media, view, &err);
+		rc = db_pipeline_submit(replica_choose(api_of(request), request), statement, values,
+		                        statement->parameter_count, http_request_deadline(request), on_media, view,
+		                        &err);
 	if (rc != RC_OK) {
 		err.rc = rc;
 		http_respond_rc(request, &err);

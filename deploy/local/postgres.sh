@@ -106,7 +106,7 @@ log_min_duration_statement = 500ms
 idle_in_transaction_session_timeout = 60s
 CONFIG
     write_if_changed "$PG_HOME/pg_hba.conf" <<CONFIG || true
-local all safelight_admin               peer map=owner
+local all,replication safelight_admin   peer map=owner
 local all all                           scram-sha-256
 host  all all             127.0.0.1/32  scram-sha-256
 CONFIG

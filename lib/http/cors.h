@@ -10,9 +10,9 @@ struct cors;
 struct http_request;
 
 // Sent with every answer to an allowed origin: the headers that scripts may read.
-#define CORS_EXPOSED_HEADERS                                                                                  \
-	"ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Content-Disposition, "       \
-	"Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, Upload-Defer-Length, Upload-Concat, " \
+#define CORS_EXPOSED_HEADERS                                                                                                \
+	"ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Safelight-Position, Content-Disposition, " \
+	"Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, Upload-Defer-Length, Upload-Concat, "               \
 	"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm"
 
 // From a comma-separated list; NULL or "" allows none. NULL without memory, or when an entry is not an origin

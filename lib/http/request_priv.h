@@ -31,6 +31,7 @@ struct MHD_Response;
 struct http_connection;
 struct http_feed;
 struct http_server;
+struct respond_held;
 struct http_sink;
 struct json_t;
 
@@ -95,6 +96,7 @@ struct http_request {
 
 	// Whoever has the duty to answer.
 	struct http_answer_header *answer_headers;
+	struct respond_held *held;       // an answer that is kept back; NULL: none
 	bool handed_on;                  // deferred again from a worker
 	struct idempotency *idempotency; // what was claimed and is still to be settled; NULL: nothing
 

@@ -14,6 +14,7 @@
 #include "http/problem.h"
 #include "http/request_priv.h"
 #include "http/respond_priv.h"
+#include "http/server_priv.h"
 #include "http/text.h"
 
 void request_add_answer_header(struct http_request *request, const char *name, const char *value)
@@ -92,7 +93,7 @@ static struct MHD_Response *make_response(struct buffer *taken)
 	return response;
 }
 
-void respond_deliver(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
+static void deliver(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
 {
 	struct MHD_Response *response = NULL;
 	if (request_state_now(request) < REQUEST_ANSWERED) {
@@ -103,6 +104,54 @@ void respond_deliver(struct http_request *request, unsigned status, const char *
 		buffer_done(taken);
 	}
 	request_deliver(request, response, status, ANSWER_BY_HANDLER);
+}
+
+// An answer that waits for http_respond_release().
+struct respond_held {
+	unsigned status;
+	const char *content_type; // NULL: no body
+	struct buffer taken;
+	bool has_body;
+};
+
+// True when the server's owner keeps the answer back.
+static bool hold(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
+{
+	const struct http_server_config *config = &request->server->config;
+	bool is_write = strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0 &&
+	                strcmp(request->method, "OPTIONS") != 0;
+	if (config->hold == NULL || request->held != NULL || !is_write || status < 200 || status > 299)
+		return false;
+	struct respond_held *held = arena_alloc(request->arena, sizeof *held);
+	if (held == NULL)
+		return false;
+	*held = (struct respond_held){ .status = status,
+		                       .content_type = content_type == NULL
+		                                               ? NULL
+		                                               : arena_copy_text(request->arena, content_type),
+		                       .has_body = taken != NULL };
+	if (taken != NULL) {
+		held->taken = *taken;
+		buffer_init(taken, taken->limit);
+	}
+	request->held = held;
+	// Before somebody else can release it: the connection waits from here on.
+	http_request_defer(request);
+	if (!config->hold(config->context, request))
+		http_respond_release(request);
+	return true;
+}
+
+void http_respond_release(struct http_request *request)
+{
+	struct respond_held *held = request->held;
+	deliver(request, held->status, held->content_type, held->has_body ? &held->taken : NULL);
+}
+
+void respond_deliver(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
+{
+	if (!hold(request, status, content_type, taken))
+		deliver(request, status, content_type, taken);
 }
 
 static void answer(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)

@@ -23,6 +23,9 @@ struct http_field_error {
 // name that is no token, or a value with control characters, is left out: nothing can be injected.
 void http_respond_header(struct http_request *request, const char *name, const char *value);
 
+// Let an answer go that http_hold has kept. Headers may be set before.
+void http_respond_release(struct http_request *request);
+
 // Seconds for Retry-After.
 void http_respond_retry_after(struct http_request *request, unsigned seconds);
 

@@ -35,6 +35,10 @@ void http_ready_add(struct http_ready *ready, const char *name, bool ok, const c
 
 struct idempotency_store;
 
+// Asked on whatever thread answers when a write (POST, PUT, PATCH, DELETE) was answered 2xx, before the answer leaves.
+// True: it is held, and http_respond_release() will be called once, from any thread, soon. Must not block.
+typedef bool http_hold(void *context, struct http_request *request);
+
 struct http_server_config {
 	const char *name;   // "ingest": names threads
 	const char *listen; // "address:port", "[::1]:port"; port 0: any (http_server_port tells)
@@ -55,6 +59,7 @@ struct http_server_config {
 	http_admit *admit;               // NULL: all are admitted
 	const struct idempotency_store
 	        *idempotency;          // for POSTs with an Idempotency-Key; NULL: the header counts for nothing
+	http_hold *hold;               // NULL: answers leave at once
 	http_check_ready *check_ready; // NULL: always ready
 	struct metrics *metrics;       // NULL: none, and /metrics is empty
 	struct trace_exporter *trace;  // NULL: no spans; must outlive the server
