@@ -9,9 +9,9 @@
 
 #define CORS_MAX_ORIGINS 32
 
-#define CORS_ALLOWED_HEADERS                                                                                         \
+#define CORS_ALLOWED_HEADERS                                                                                                             \
 	"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Range, Safelight-Position, traceparent, " \
-	"X-Request-Id, X-Requested-With, X-HTTP-Method-Override, Tus-Resumable, Upload-Length, Upload-Offset, "      \
+	"X-Request-Id, X-Requested-With, X-HTTP-Method-Override, Tus-Resumable, Upload-Length, Upload-Offset, "                          \
 	"Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Checksum"
 
 struct cors {
