@@ -111,8 +111,7 @@ const struct route route_tus_head = { .method = "GET",
 	                              .handle = run_head,
 	                              .summary = "tus: how far an upload has come (HEAD)." };
 
-// ---- DELETE
-// -----------------------------------------------------------------------------------------------------------
+// ---- DELETE --------------------------------------------------------------------------------------------------------
 
 static enum rc terminate_open(struct ingest *ingest, const struct catalog_call *call, const struct tus_row *row,
                               struct err *err)
@@ -168,8 +167,7 @@ const struct route route_tus_terminate = { .method = "DELETE",
 	                                   .handle = run_terminate,
 	                                   .summary = "tus: give an upload up." };
 
-// ---- PATCH, and POST in the place of others
-// -----------------------------------------------------------------------------
+// ---- PATCH, and POST in the place of others ------------------------------------------------------------------------
 
 const struct route route_tus_patch = { .method = "PATCH",
 	                               .path = "/files/{id}",

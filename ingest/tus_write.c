@@ -132,8 +132,7 @@ static void finish(void *argument)
 	end_session(session);
 }
 
-// ---- the body, on the event thread
-// ------------------------------------------------------------------------------------
+// ---- the body, on the event thread ---------------------------------------------------------------------------------
 
 static void refuse_overload(struct tus_session *session)
 {
@@ -178,8 +177,7 @@ static void end(struct http_request *request, void *state)
 
 static const struct http_sink SINK = { take, end, lose };
 
-// ---- the beginning
-// ----------------------------------------------------------------------------------------------------
+// ---- the beginning -------------------------------------------------------------------------------------------------
 
 void tus_write(struct tus_session *session, struct http_request *request)
 {

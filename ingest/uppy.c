@@ -115,17 +115,20 @@ bool uppy_find(struct http_request *request, const char *key, struct upload_row 
 		            "the object key must be passed as a query parameter. For example: \"?key=abc.jpg\"");
 		return false;
 	}
+	struct db_result *result = NULL;
 	enum rc rc =
 	        object_key_parse_original(key, strlen(key), &media_id, NULL)
-	                ? catalog_upload_find_by_media(&ingest->catalog, &call, &media_id, ret_upload, ret_result, &err)
+	                ? catalog_upload_find_by_media(&ingest->catalog, &call, &media_id, ret_upload, &result, &err)
 	                : err_set(&err, RC_NOT_FOUND, "no key of ours");
 	if (rc == RC_OK &&
 	    (strcmp(ret_upload->object_key, key) != 0 || memcmp(&ret_upload->owner_id, caller, sizeof *caller) != 0)) {
-		db_result_free(*ret_result);
+		db_result_free(result);
 		rc = err_set(&err, RC_NOT_FOUND, "not the caller's");
 	}
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		*ret_result = result;
 		return true;
+	}
 	if (rc == RC_NOT_FOUND)
 		uppy_refuse(request, 404, "there is no such upload");
 	else

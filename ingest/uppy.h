@@ -25,7 +25,7 @@ bool uppy_begin(struct http_request *request, const struct uppy_file *file, enum
                 struct upload_request *ret_upload);
 
 // The caller's upload that makes the object of the query parameter "key" (or of key, when that is not NULL). False when
-// an error was answered. The caller frees *ret_result. Blocks.
+// an error was answered. On true the caller frees *ret_result; on false it is left alone. Blocks.
 bool uppy_find(struct http_request *request, const char *key, struct upload_row *ret_upload,
                struct db_result **ret_result);
 

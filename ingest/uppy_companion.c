@@ -35,8 +35,7 @@ static void respond(struct http_request *request, enum rc rc, const struct err *
 	buffer_done(out);
 }
 
-// ---- a form for a whole file
-// ------------------------------------------------------------------------------------------
+// ---- a form for a whole file ---------------------------------------------------------------------------------------
 
 static void write_form(struct json_write *json, const struct store_form *form, int64_t seconds)
 {
@@ -137,8 +136,7 @@ const struct route route_uppy_params = { .method = "GET",
 	                                 .handle = params,
 	                                 .summary = "Uppy: begin an upload and get the form to POST it with." };
 
-// ---- parts
-// --------------------------------------------------------------------------------------------------------------
+// ---- parts ---------------------------------------------------------------------------------------------------------
 
 // The size within the metadata, a number or its text; NULL when there is none.
 static const char *size_in(struct http_request *request, const char *metadata)
@@ -198,12 +196,15 @@ static void create(void *argument)
 // The caller's open upload of the path's uploadId and the query's key. False when an error was answered.
 static bool find(struct http_request *request, struct upload_row *ret_upload, struct db_result **ret_result)
 {
-	if (ingest_let_go_if_over(request) || !uppy_find(request, NULL, ret_upload, ret_result))
+	struct db_result *result = NULL;
+	if (ingest_let_go_if_over(request) || !uppy_find(request, NULL, ret_upload, &result))
 		return false;
 	if (ret_upload->multipart_id != NULL &&
-	    strcmp(ret_upload->multipart_id, http_request_parameter(request, "uploadId")) == 0)
+	    strcmp(ret_upload->multipart_id, http_request_parameter(request, "uploadId")) == 0) {
+		*ret_result = result;
 		return true;
-	db_result_free(*ret_result);
+	}
+	db_result_free(result);
 	uppy_refuse(request, 404, "there is no such upload");
 	return false;
 }
@@ -330,8 +331,7 @@ static void list(void *argument)
 	respond(request, rc, &err, &out);
 }
 
-// ---- the end
-// ------------------------------------------------------------------------------------------------------------
+// ---- the end -------------------------------------------------------------------------------------------------------
 
 static void read_part(struct body *body, size_t index, struct store_part *ret_part)
 {

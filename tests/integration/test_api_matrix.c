@@ -8,13 +8,23 @@
 #include "tests/integration/support/account.h"
 #include "tests/integration/support/http.h"
 #include "tests/integration/support/stack.h"
+#include "tests/integration/support/tus.h"
 #include "tests/integration/support/upload.h"
 #include "tests/unit/cmocka_all.h"
 
 #define ROUTES_MAX 200
 
 // What {id} stands for: a thing of the owner's.
-enum object { NOTHING, ITEM, MEDIA, UPLOAD, SESSION, DEVICE, WEBHOOK, NOTIFICATION, NOBODY, OBJECT_COUNT };
+enum object { NOTHING, ITEM, MEDIA, UPLOAD, TUS, SESSION, DEVICE, WEBHOOK, NOTIFICATION, NOBODY, OBJECT_COUNT };
+
+// Sent to tus' routes, which ask for their own before they look at whose an upload is.
+#define TUS_PREFIX "/files"
+static const char *const TUS_HEADERS[] = { "Tus-Resumable: 1.0.0",
+	                                   "Upload-Length: 3",
+	                                   "Upload-Offset: 0",
+	                                   "Content-Type: application/offset+octet-stream",
+	                                   "X-HTTP-Method-Override: HEAD",
+	                                   NULL };
 
 struct row {
 	const char *method;
@@ -99,6 +109,27 @@ static const struct row ROWS[] = {
 	{ "POST", "/v1/uploads/{id}/complete", UPLOAD, NULL, "{}", 401, 404, 404, 409 },
 	{ "DELETE", "/v1/uploads/{id}", UPLOAD, NULL, NULL, 401, 404, 404, 204 },
 	{ "POST", "/hooks/s3", NOTHING, NULL, "{}", 401, 401, 401, 401 },
+	{ "OPTIONS", "/files", NOTHING, NULL, NULL, 204, 204, 204, 204 },
+	{ "POST", "/files", NOTHING, NULL, NULL, 401, 201, 201, 201 },
+	{ "OPTIONS", "/files/{id}", TUS, NULL, NULL, 204, 204, 204, 204 },
+	{ "GET", "/files/{id}", TUS, NULL, NULL, 401, 404, 404, 200 },
+	{ "POST", "/files/{id}", TUS, NULL, NULL, 401, 404, 404, 200 },
+	{ "PATCH", "/files/{id}", TUS, NULL, NULL, 401, 404, 404, 204 },
+	{ "DELETE", "/files/{id}", TUS, NULL, NULL, 401, 404, 404, 204 },
+	{ "GET", "/s3/params", NOTHING, "?filename=a.txt&type=text/plain&metadata[size]=3", NULL, 401, 200, 200, 200 },
+	{ "POST", "/s3/multipart", NOTHING, NULL,
+	  "{\"filename\":\"a.txt\",\"type\":\"text/plain\",\"metadata\":{\"size\":3}}", 401, 200, 200, 200 },
+	{ "GET", "/s3/multipart/{uploadId}", NOTHING, "?key={key}", NULL, 401, 404, 404, 200 },
+	{ "GET", "/s3/multipart/{uploadId}/{partNumber}", NOTHING, "?key={key}", NULL, 401, 404, 404, 200 },
+	{ "GET", "/s3/multipart/{uploadId}/batch", NOTHING, "?key={key}&partNumbers=1", NULL, 401, 404, 404, 200 },
+	{ "POST", "/sign", NOTHING, NULL,
+	  "{\"method\":\"PUT\",\"key\":\"a.txt\",\"filename\":\"a.txt\",\"type\":\"text/plain\",\"size\":3}", 401, 200,
+	  200, 200 },
+	{ "POST", "/sign", NOTHING, NULL,
+	  "{\"method\":\"PUT\",\"key\":\"{key}\",\"uploadId\":\"{uploadId}\",\"partNumber\":1}", 401, 404, 404, 200 },
+	{ "POST", "/s3/multipart/{uploadId}/complete", NOTHING, "?key={key}",
+	  "{\"parts\":[{\"PartNumber\":1,\"ETag\":\"never sent\"}]}", 401, 404, 404, 409 },
+	{ "DELETE", "/s3/multipart/{uploadId}", NOTHING, "?key={key}", NULL, 401, 404, 404, 200 },
 };
 #define ROW_COUNT (sizeof ROWS / sizeof ROWS[0])
 
@@ -186,6 +217,7 @@ static void every_route_is_in_the_table_and_no_other(void **state)
 
 static struct test_account owner, other, admin;
 static char ids[OBJECT_COUNT][37], share_id[37], share_token[128], delivery_id[37];
+static char uppy_id[300], uppy_key[300]; // of an upload in parts, as Uppy names it
 
 static void make(const char *path, const char *json, char ret_id[37], char *ret_token)
 {
@@ -207,6 +239,17 @@ static void log_in_again(struct test_account *account)
 	test_assert_status(&reply, 200);
 	free(account->access_token);
 	account->access_token = strdup(test_json_text(reply.json, "access_token"));
+	test_reply_done(&reply);
+}
+
+static void make_uppy(void)
+{
+	struct test_reply reply;
+	test_http_json("POST", "/s3/multipart", owner.access_token,
+	               "{\"filename\":\"a.txt\",\"type\":\"text/plain\",\"metadata\":{\"size\":3}}", &reply);
+	test_assert_status(&reply, 200);
+	(void)snprintf(uppy_id, sizeof uppy_id, "%s", test_json_text(reply.json, "uploadId"));
+	(void)snprintf(uppy_key, sizeof uppy_key, "%s", test_json_text(reply.json, "key"));
 	test_reply_done(&reply);
 }
 
@@ -248,44 +291,59 @@ static void make_things(void)
 	(void)snprintf(ids[NOBODY], sizeof ids[NOBODY], "%s", "01a20ca8-1180-7243-b65c-1dee9be55c5b");
 	(void)snprintf(ids[UPLOAD], sizeof ids[UPLOAD], "%s", upload.upload_id);
 	test_upload_done(&upload);
+	tus_create(&owner, "note.txt", "text/plain", 3, path);
+	memcpy(ids[TUS], path + strlen(TUS_PREFIX "/"), sizeof ids[TUS]);
+	make_uppy();
 }
 
-// The row's path with what its names in braces stand for.
-static void write_url(const struct row *row, char *ret_url, size_t size)
+// A text of the row's with what its names in braces stand for, behind what ret_text holds.
+static void append(const struct row *row, const char *text, char *ret_text, size_t size)
 {
-	size_t length = 0;
-	for (const char *at = row->path; *at != '\0';) {
+	const struct {
+		const char *name, *value;
+	} names[] = { { "{id}", ids[row->object] }, { "{share}", share_id },     { "{delivery}", delivery_id },
+		      { "{token}", share_token },   { "{uploadId}", uppy_id },   { "{partNumber}", "1" },
+		      { "{key}", uppy_key },        { "{name}", "no_such_pool" } };
+	size_t length = strlen(ret_text);
+	while (*text != '\0') {
 		const char *value = NULL;
-		if (strncmp(at, "{id}", 4) == 0)
-			value = ids[row->object];
-		else if (strncmp(at, "{share}", 7) == 0)
-			value = share_id;
-		else if (strncmp(at, "{delivery}", 10) == 0)
-			value = delivery_id;
-		else if (strncmp(at, "{name}", 6) == 0)
-			value = "no_such_pool";
-		else if (strncmp(at, "{token}", 7) == 0)
-			value = share_token;
-		assert_true(length + 130 < size);
+		for (size_t i = 0; i < sizeof names / sizeof names[0] && value == NULL; i++)
+			if (strncmp(text, names[i].name, strlen(names[i].name)) == 0)
+				value = names[i].value;
+		assert_true(length + sizeof uppy_id < size);
 		if (value == NULL) {
-			ret_url[length++] = *at++;
+			ret_text[length++] = *text++;
+			ret_text[length] = '\0';
 			continue;
 		}
 		assert_true(*value != '\0');
-		length += (size_t)snprintf(ret_url + length, size - length, "%s", value);
-		at = strchr(at, '}') + 1;
+		length += (size_t)snprintf(ret_text + length, size - length, "%s", value);
+		text = strchr(text, '}') + 1;
 	}
-	(void)snprintf(ret_url + length, size - length, "%s", row->query == NULL ? "" : row->query);
+}
+
+static void call(const struct row *row, const char *url, const char *token, struct test_reply *ret_reply)
+{
+	char json[1024] = "";
+	bool is_tus = strncmp(row->path, TUS_PREFIX, strlen(TUS_PREFIX)) == 0;
+	append(row, row->json == NULL ? "" : row->json, json, sizeof json);
+	test_http(&(struct test_call){ .method = row->method,
+	                               .url = url,
+	                               .token = token,
+	                               .json = row->json == NULL ? NULL : json,
+	                               .headers = is_tus ? TUS_HEADERS : NULL },
+	          ret_reply);
 }
 
 static unsigned wrong; // answers so far
 
 static void expect(const struct row *row, const char *who, const char *token, unsigned status)
 {
-	char url[512];
+	char url[1024] = "";
 	struct test_reply reply;
-	write_url(row, url, sizeof url);
-	test_http_json(row->method, url, token, row->json, &reply);
+	append(row, row->path, url, sizeof url);
+	append(row, row->query == NULL ? "" : row->query, url, sizeof url);
+	call(row, url, token, &reply);
 	if (reply.status != status) {
 		print_error("%s %s by %s: %u, not %u\n", row->method, url, who, reply.status, status);
 		wrong++;
