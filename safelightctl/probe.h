@@ -24,6 +24,10 @@ json_t *probe_edge(struct http_client *http, const char *listen);
 // media, dead letters, what was acknowledged and is not settled, as "work" (absent when the database is down).
 json_t *probe_database(const struct call *call);
 
+// The objectives' error budgets since the services' start: {"errors": {"events", "bad", "allowed_share",
+// "used_percent"}, "slow_reads": …, "slow_ready": …}. A service that does not answer counts for nothing.
+json_t *probe_budget(const struct call *call, struct http_client *http);
+
 // Connection, streams, consumers' backlog: {"name":"bus", "ok", "streams", "consumers", "backlog", …}.
 json_t *probe_bus(const struct call *call);
 

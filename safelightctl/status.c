@@ -57,6 +57,7 @@ static json_t *collect(const struct call *call, struct http_client *http)
 	(void)json_object_set_new(document, "edge", probe_edge(http, settings->edge_listen));
 	(void)json_object_set_new(document, "database", database);
 	(void)json_object_set_new(document, "bus", probe_bus(call));
+	(void)json_object_set_new(document, "error_budget", probe_budget(call, http));
 	(void)json_object_set_new(document, "store", probe_store(call));
 	// What the tables say stands at the top: outbox, jobs, media_last_day, dead_letters, unsettled,
 	// deletions_waiting.
@@ -146,6 +147,17 @@ static void print_work(const json_t *document)
 	(void)printf("unsettled > %d min %lld\n", PROBE_SETTLE_MINUTES, (long long)report_int(document, "unsettled"));
 }
 
+static void print_budget(const json_t *document)
+{
+	const char *name;
+	json_t *objective;
+	(void)printf("error budget used ");
+	json_object_foreach(json_object_get(document, "error_budget"), name, objective)(void)
+	        printf("%s %lld %% (%lld of %lld)  ", name, (long long)report_int(objective, "used_percent"),
+	               (long long)report_int(objective, "bad"), (long long)report_int(objective, "events"));
+	(void)printf("since the services' start\n");
+}
+
 static enum rc run(const struct call *call, struct err *err)
 {
 	CLEANUP(reach_http_done) struct http_client *http = NULL;
@@ -159,6 +171,7 @@ static enum rc run(const struct call *call, struct err *err)
 		(void)printf("%-11s %-4s %8s  %s\n", "PART", "", "TIME", report_text(document, "time"));
 		print_parts(document);
 		print_work(document);
+		print_budget(document);
 	}
 	if (report_bool(document, "healthy"))
 		return RC_OK;

@@ -36,6 +36,9 @@ static void test_status_has_every_part(void **state)
 		"media_last_day.ready",
 		"dead_letters",
 		"unsettled",
+		"error_budget.errors.used_percent",
+		"error_budget.slow_reads.events",
+		"error_budget.slow_ready.allowed_share",
 		"problems",
 	};
 	struct control status;
@@ -51,6 +54,7 @@ static void test_status_has_every_part(void **state)
 	control_expect(&status, 0);
 	control_assert_has(status.out, "transcoder  ok");
 	control_assert_has(status.out, "dead letters");
+	control_assert_has(status.out, "error budget used");
 	control_done(&status);
 }
 
