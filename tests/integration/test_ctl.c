@@ -85,14 +85,14 @@ static void test_doctor(void **state)
 	control_expect(&doctor, 0);
 	assert_true(json_array_size(test_json_at(doctor.json, "checks")) > 30);
 	control_done(&doctor);
-	// The edge's key, with a right that it must not have, is found out: the owner's is given in its place.
-	assert_int_equal(setenv("SAFELIGHT_EDGE_ACCESS_KEY", "admin", 1), 0);
-	assert_int_equal(setenv("SAFELIGHT_EDGE_SECRET_KEY", test_stack_settings()->admin_secret_key, 1), 0);
+	// The presign key, with a right that it must not have, is found out: the owner's is given in its place.
+	assert_int_equal(setenv("SAFELIGHT_INGEST_PRESIGN_ACCESS_KEY", "admin", 1), 0);
+	assert_int_equal(setenv("SAFELIGHT_INGEST_PRESIGN_SECRET_KEY", test_stack_settings()->admin_secret_key, 1), 0);
 	control_run(&doctor, "doctor", NULL);
-	(void)unsetenv("SAFELIGHT_EDGE_ACCESS_KEY");
-	(void)unsetenv("SAFELIGHT_EDGE_SECRET_KEY");
+	(void)unsetenv("SAFELIGHT_INGEST_PRESIGN_ACCESS_KEY");
+	(void)unsetenv("SAFELIGHT_INGEST_PRESIGN_SECRET_KEY");
 	control_expect(&doctor, 1);
-	control_assert_has(doctor.out, "FAIL store: edge, originals");
+	control_assert_has(doctor.out, "FAIL store: presign key");
 	control_assert_has(doctor.out, "to mend it: run safelightctl store init");
 	control_done(&doctor);
 }

@@ -5,6 +5,7 @@
 
 #include "http/request_priv.h"
 #include "http/respond.h"
+#include "http/server_priv.h"
 
 static struct MHD_Response *make_response(void)
 {
@@ -17,7 +18,10 @@ static struct MHD_Response *make_response(void)
 static struct http_request *make_request(enum request_state state)
 {
 	struct http_request *request = request_new();
+	static struct http_server server; // without any of what may be configured
 	assert_non_null(request);
+	request->server = &server;
+	request->method = "POST";
 	request->state = state;
 	return request;
 }
