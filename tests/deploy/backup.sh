@@ -3,6 +3,7 @@
 # the promises held against the buckets. Prints TAP. BUILD: the folder that is built; RUN_DIR and PORT_BASE: of the test stack, neighbours are used.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+source tests/tap.sh
 BUILD_DIR=$(cd "${BUILD:-build}" && pwd)
 RUN_DIR=${RUN_DIR:-$PWD/.run-check}-backup
 PORT_BASE=$((${PORT_BASE:-18080} + 50))
@@ -12,7 +13,6 @@ TLS_PORT=$((PORT_BASE + 40)) DRILL_PORT=$((PORT_BASE + 41))
 WORK=$(mktemp -d /var/tmp/safelight-backup.XXXXXX)
 AS_POSTGRES=()
 [ "$EUID" -ne 0 ] || AS_POSTGRES=(setpriv --reuid=postgres --regid=postgres --init-groups --)
-number=0
 MOMENT=''
 BEFORE=''
 
@@ -22,19 +22,6 @@ finish() {
 	rm -rf "$WORK"
 }
 trap finish EXIT
-
-# check NAME COMMAND…: one test, in this shell; what the command printed is shown when it fails.
-check() {
-	local name=$1
-	shift
-	number=$((number + 1))
-	if "$@" >"$WORK/output" 2>&1; then
-		printf 'ok %d - %s\n' "$number" "$name"
-	else
-		printf 'not ok %d - %s\n' "$number" "$name"
-		sed 's/^/# /' "$WORK/output" | tail -n 40
-	fi
-}
 
 # The database's user may not be able to reach the tree: what it runs is lent to it in WORK.
 as_postgres() { (cd "$WORK" && "${AS_POSTGRES[@]}" env PATH="$WORK/bin:$POSTGRES_PROGRAMS:$PATH" "$@"); }
@@ -155,16 +142,16 @@ refuses_impossible() {
 	! drill --to '2001-01-01 00:00:00+00'
 }
 
-check 'a stack with photos' stack_with_photos
-check 'a TLS front for the store' tls_front
-check 'a bucket of its own' make_bucket
-check 'the documented configuration' configure
-check 'a full backup' full_backup
-check 'photos after the backup, then a disaster' disaster
-check 'the archive keeps up' archive_in_time
+check_here 'a stack with photos' stack_with_photos
+check_here 'a TLS front for the store' tls_front
+check_here 'a bucket of its own' make_bucket
+check_here 'the documented configuration' configure
+check_here 'a full backup' full_backup
+check_here 'photos after the backup, then a disaster' disaster
+check_here 'the archive keeps up' archive_in_time
 cat "$WORK/figure" 2>/dev/null
-check 'back to the second before, whole, beside the running database' goes_back
+check_here 'back to the second before, whole, beside the running database' goes_back
 grep -E 'restored in|recovered in|RTO' "$WORK/drill" 2>/dev/null | sed 's/^/# /'
-check 'a drill finds damage' finds_damage
-check 'a point before the first backup is refused' refuses_impossible
-printf '1..%d\n' "$number"
+check_here 'a drill finds damage' finds_damage
+check_here 'a point before the first backup is refused' refuses_impossible
+end_checks

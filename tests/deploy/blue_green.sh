@@ -2,6 +2,7 @@
 # safelight-roll against the running test stack: twenty rolls under load without a failed request, and both ways back. Prints TAP.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+source tests/tap.sh
 : "${SAFELIGHT_CONFIG:?has to name the configuration of the running stack}" "${BUILD_DIR:?}" "${PORT_BASE:?}"
 export SAFELIGHT_CONFIG BUILD_DIR
 ROLLS=${ROLLS:-20}
@@ -11,7 +12,6 @@ export SAFELIGHT_API_LISTEN=127.0.0.1:$A SAFELIGHT_EDGE_CALLS_PER_SECOND=0 SAFEL
 WORK=$(mktemp -d)
 chmod 0755 "$WORK"
 export WORK SAFELIGHT_EDGE=$PWD/cdn-config/safelight-edge.sh SAFELIGHT_EDGE_DIR=$WORK/edge SAFELIGHT_ROLL_DRIVER=$PWD/tests/deploy/driver.sh
-number=0
 
 finish() {
 	local file
@@ -19,18 +19,6 @@ finish() {
 	rm -rf "$WORK"
 }
 trap finish EXIT
-
-# check NAME COMMAND…: one test; what the command printed is shown when it fails.
-check() {
-	local name=$1 output
-	shift
-	number=$((number + 1))
-	if output=$("$@" 2>&1); then
-		printf 'ok %d - %s\n' "$number" "$name"
-	else
-		printf 'not ok %d - %s\n%s\n' "$number" "$name" "$output" | sed '2,$s/^/# /'
-	fi
-}
 
 roll() { deploy/blue-green/safelight-roll.sh api --ports "$A,$B" "$@"; }
 where() { "$SAFELIGHT_EDGE" upstream api; }
@@ -96,4 +84,4 @@ check "$ROLLS rolls under load, no failed request" roll_under_load
 check 'a colour that never gets ready changes nothing' refuses_unready
 check 'a colour that dies while it is watched is left again' goes_back
 check 'the edge refuses a wrong address and keeps the present one' refuses_bad_address
-printf '1..%d\n' "$number"
+end_checks

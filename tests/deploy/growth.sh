@@ -3,6 +3,7 @@
 # SAFELIGHT_CONFIG, SAFELIGHT_STACK, BUILD_DIR, RUN_DIR and PORT_BASE name the stack, which is left as it was.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+source tests/tap.sh
 : "${SAFELIGHT_CONFIG:?}" "${SAFELIGHT_STACK:?}" "${BUILD_DIR:?}" "${RUN_DIR:?}" "${PORT_BASE:?}"
 POSTGRES_PORT=$((PORT_BASE + 7)) POOLER_PORT=$((PORT_BASE + 44)) REPLICA_PORT=$((PORT_BASE + 45))
 WORK=$(mktemp -d /var/tmp/safelight-growth.XXXXXX)
@@ -17,7 +18,6 @@ for port in "$POSTGRES_PORT" "$POOLER_PORT" "$REPLICA_PORT"; do
 done >"$WORK/pgpass"
 chmod 0600 "$WORK/pgpass"
 export PGPASSFILE=$WORK/pgpass
-number=0
 
 as_postgres() { (cd "$WORK" && "${AS_POSTGRES[@]}" env PATH="$POSTGRES_PROGRAMS:$PATH:/usr/sbin" "$@"); }
 
@@ -27,19 +27,6 @@ finish() {
 	rm -rf "$WORK"
 }
 trap finish EXIT
-
-# check NAME COMMAND…: one test; what the command printed is shown when it fails.
-check() {
-	local name=$1
-	shift
-	number=$((number + 1))
-	if "$@" >"$WORK/output" 2>&1; then
-		printf 'ok %d - %s\n' "$number" "$name"
-	else
-		printf 'not ok %d - %s\n' "$number" "$name"
-		sed 's/^/# /' "$WORK/output" | tail -n 40
-	fi
-}
 
 restart_services() {
 	local service
@@ -177,16 +164,16 @@ survives_its_loss() {
 	done
 }
 
-check 'PgBouncer starts from the documented configuration' start_pooler
-check 'the services run through it' through_pooler restart_services
-check 'a photo goes all the way' through_pooler "$BUILD_DIR/bin/safelightctl" upload samples/photos/tide.jpg
-check 'uploads, items and delta sync as without it' through_pooler run_tests test_ingest_complete test_api_items test_api_changes
-check 'it was used by all, in transaction mode' pooler_was_used
-check 'a replica streams from the primary' start_replica
-check 'metadata-api takes it' with_replica "$SAFELIGHT_STACK" restart api
-check 'an answer to a write tells its position' sign_up
-check 'what was written is read at once, fifty times; then from the replica' reads_its_writes
-check 'a replica is used only as far as it has caught up' is_used_only_when_caught_up
-check 'the loss of the replica costs no read' survives_its_loss
-check 'and without them again' restart_services
-printf '1..%d\n' "$number"
+check_here 'PgBouncer starts from the documented configuration' start_pooler
+check_here 'the services run through it' through_pooler restart_services
+check_here 'a photo goes all the way' through_pooler "$BUILD_DIR/bin/safelightctl" upload samples/photos/tide.jpg
+check_here 'uploads, items and delta sync as without it' through_pooler run_tests test_ingest_complete test_api_items test_api_changes
+check_here 'it was used by all, in transaction mode' pooler_was_used
+check_here 'a replica streams from the primary' start_replica
+check_here 'metadata-api takes it' with_replica "$SAFELIGHT_STACK" restart api
+check_here 'an answer to a write tells its position' sign_up
+check_here 'what was written is read at once, fifty times; then from the replica' reads_its_writes
+check_here 'a replica is used only as far as it has caught up' is_used_only_when_caught_up
+check_here 'the loss of the replica costs no read' survives_its_loss
+check_here 'and without them again' restart_services
+end_checks

@@ -3,24 +3,12 @@
 # small. Prints TAP. SAFELIGHT_CONFIG and PORT_BASE name the stack.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+source tests/tap.sh
 : "${PORT_BASE:?}"
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 SERVICES=(ingest:1 api:2 transcoder:3 edge:9)
 SERIES_MOST=200 # of one name in one process, a histogram's buckets aside
-number=0
-
-# check NAME COMMAND…: one test; what the command printed is shown when it fails.
-check() {
-	local name=$1 output
-	shift
-	number=$((number + 1))
-	if output=$("$@" 2>&1); then
-		printf 'ok %d - %s\n' "$number" "$name"
-	else
-		printf 'not ok %d - %s\n%s\n' "$number" "$name" "$output" | sed '2,$s/^/# /' | head -n 40
-	fi
-}
 
 scrape() { curl --silent --show-error --fail --max-time 5 --noproxy '*' "http://127.0.0.1:$((PORT_BASE + ${1#*:}))/metrics" >"$WORK/${1%:*}"; }
 
@@ -81,4 +69,4 @@ check 'the operating guide names metrics that exist' names_exist docs/operating.
 check 'alerts and dashboard use what is recorded' records_exist
 check "the dashboard's queries parse" queries_parse
 check 'every alert has its page and its test' pages_exist
-printf '1..%d\n' "$number"
+end_checks

@@ -3,29 +3,17 @@
 # BUILD: the folder that is built. Needs root for the chroot.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+source tests/tap.sh
 BUILD=${BUILD:-build}
 WORK=$(mktemp -d)
 ROOT=$WORK/root
 EXPOSURE=25 # tenths: systemd-analyze security's scale
-number=0
 
 clean_up() {
 	umount "$ROOT/proc" 2>/dev/null
 	rm -rf --one-file-system "$WORK"
 }
 trap clean_up EXIT
-
-# check NAME COMMAND…: one test; what the command printed is shown when it fails.
-check() {
-	local name=$1 output
-	shift
-	number=$((number + 1))
-	if output=$("$@" 2>&1); then
-		printf 'ok %d - %s\n' "$number" "$name"
-	else
-		printf 'not ok %d - %s\n%s\n' "$number" "$name" "$output" | sed '2,$s/^/# /' | tail -n 40
-	fi
-}
 
 inside() { chroot "$ROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 
@@ -126,4 +114,4 @@ check 'secrets outlive a reinstallation' secrets_stay
 check 'the edge renders a configuration that nginx takes' edge_renders
 check 'migrations are found' migrations_are_found
 check 'purging leaves nothing' purge_all
-printf '1..%d\n' "$number"
+end_checks

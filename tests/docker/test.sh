@@ -2,21 +2,9 @@
 # The Dockerfile and the Compose file: linted, and holding what the systemd units hold. They are not built here: there is no container engine. Prints TAP.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
+source ../tap.sh
 COMPOSE=../../deploy/docker/compose.yml
 DOCKERFILE=../../deploy/docker/Dockerfile
-number=0
-
-# check NAME COMMAND…: one test; what the command printed is shown when it fails.
-check() {
-	local name=$1 output
-	shift
-	number=$((number + 1))
-	if output=$("$@" 2>&1); then
-		printf 'ok %d - %s\n' "$number" "$name"
-	else
-		printf 'not ok %d - %s\n%s\n' "$number" "$name" "$output" | sed '2,$s/^/# /' | head -n 40
-	fi
-}
 
 install_linters() {
 	cmp -s package-lock.json node_modules/.installed && return
@@ -61,4 +49,4 @@ for service in ingest api transcoder edge ctl; do
 done
 check 'every image runs without root' runs_as_nobody
 check 'the image is built with what the tree is built with' builds_from_control
-printf '1..%d\n' "$number"
+end_checks
