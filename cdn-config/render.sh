@@ -289,6 +289,22 @@ upload_location() {
 LOCATION
 }
 
+# Whose pages may read media ([cdn] cors_origins).
+cors_line() {
+    local origins origin words=
+    IFS=', ' read -ra origins <<<"$(print_setting cdn cors_origins || true)"
+    for origin in "${origins[@]}"; do
+        origin=${origin%/}
+        if [ "$origin" = '*' ]; then
+            [ ${#origins[@]} -eq 1 ] || die "[cdn] cors_origins: * stands alone"
+        else
+            [[ $origin =~ ^https?://[a-z0-9.-]+(:[0-9]+)?$ ]] || die "[cdn] cors_origins: not an origin as browsers write it: $origin"
+        fi
+        words+=" \"$origin\""
+    done
+    [ -z "$words" ] || printf '\tsafelight_cors%s;' "$words"
+}
+
 # Variants on demand ([cdn] on_demand): what the store does not have the transcoder is asked for, once however many ask.
 # Its answers lie in a cache of their own, just long enough for those who wait: by then the store has the object.
 on_demand_zone() {
@@ -441,6 +457,7 @@ value[SECRET_FILE]=$(secret_file edge secret_key)
 value[KEYS_FILE]=$(secret_file cdn keys)
 value[PURGE_TOKEN_FILE]=$(secret_file cdn purge_token)
 value[CACHE_BYTES]=$(setting edge cache_bytes '[0-9]+[kKmMgG]?')
+value[CORS_LINE]=$(cors_line)
 value[ON_DEMAND_ZONE]=$(on_demand_zone)
 value[ON_DEMAND_UPSTREAM]=$(on_demand_upstream)
 value[ON_DEMAND_LOCATION]=$(on_demand_location)

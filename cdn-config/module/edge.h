@@ -35,6 +35,11 @@ struct edge_purge {
 	uint8_t token_digest[SHA256_SIZE]; // SHA-256 of the bearer token
 };
 
+// Origins whose pages may read media: at least one, each as browsers write it; or "*" alone.
+struct edge_cors {
+	ngx_array_t *origins; // of ngx_str_t
+};
+
 // Configuration of the http block, and what a worker keeps.
 #define EDGE_UPSTREAM_WORDS 3
 struct edge_main_conf {
@@ -57,6 +62,7 @@ struct edge_conf {
 	struct edge_origin *origin;
 	struct edge_problem *problem;
 	struct edge_purge *purge;
+	struct edge_cors *cors;
 	ngx_str_t on_demand_authorization; // header for the transcoder; empty: none
 };
 
@@ -111,6 +117,18 @@ ngx_int_t edge_headers_add(ngx_http_request_t *request, ngx_str_t name, ngx_str_
 // The headers of every answer of ours: request id, nosniff, CSP, CORP. NGX_OK or NGX_ERROR.
 ngx_int_t edge_headers_add_common(ngx_http_request_t *request);
 
+// A header of the request by its name in lower case; NULL when there is none.
+const ngx_table_elt_t *edge_header_find(ngx_http_request_t *request, ngx_str_t name);
+
+// CORS (WHATWG Fetch): the headers with which the answer's bytes may be read by pages of other origins, where the
+// configuration names any and the request is one for media. NGX_OK or NGX_ERROR.
+ngx_int_t edge_cors_add(ngx_http_request_t *request);
+// Whether those depend on the request's Origin.
+bool edge_cors_varies(ngx_http_request_t *request);
+// Whether it is a preflight of an origin that is allowed; its answer, returning what a content handler returns.
+bool edge_cors_is_preflight(ngx_http_request_t *request);
+ngx_int_t edge_cors_send_preflight(ngx_http_request_t *request);
+
 // Sign the origin request of this context, unless that was done a moment ago (slices of one original are fetched one
 // after the other, for as long as the client takes): fills amz_date and authorization. NGX_OK or NGX_ERROR (logged).
 ngx_int_t edge_origin_sign(ngx_http_request_t *request, struct edge_origin *origin, struct edge_context *context);
@@ -142,4 +160,5 @@ char *edge_set_origin(ngx_conf_t *conf, ngx_command_t *command, void *location);
 char *edge_set_problem(ngx_conf_t *conf, ngx_command_t *command, void *location);
 char *edge_set_purge(ngx_conf_t *conf, ngx_command_t *command, void *location);
 char *edge_set_on_demand_token(ngx_conf_t *conf, ngx_command_t *command, void *location);
+char *edge_set_cors(ngx_conf_t *conf, ngx_command_t *command, void *location);
 char *edge_set_metrics(ngx_conf_t *conf, ngx_command_t *command, void *location);

@@ -107,6 +107,10 @@ ngx_int_t edge_delivery_check(ngx_http_request_t *request)
 	const struct edge_conf *location = ngx_http_get_module_loc_conf(request, ngx_http_safelight_module);
 	if (location->delivery == EDGE_NO_DELIVERY)
 		return NGX_DECLINED;
+	if (edge_cors_is_preflight(request)) {
+		ngx_http_finalize_request(request, edge_cors_send_preflight(request));
+		return NGX_DONE;
+	}
 	struct edge_context *context = context_new(request);
 	if (context == NULL)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -83,9 +83,23 @@ static ngx_int_t add_disposition(ngx_http_request_t *request, const struct deliv
 	return edge_headers_add(request, EDGE_TEXT("Content-Disposition"), (ngx_str_t){ length, text });
 }
 
+// What else of a request decides what is answered.
+static ngx_int_t add_vary(ngx_http_request_t *request, const struct edge_context *context)
+{
+	bool is_negotiated = context->original == NULL && context->grant.format == FORMAT_NONE;
+	bool is_by_origin = edge_cors_varies(request);
+	if (!is_negotiated && !is_by_origin)
+		return NGX_OK;
+	ngx_str_t names = !is_by_origin    ? EDGE_TEXT("Accept")
+	                  : !is_negotiated ? EDGE_TEXT("Origin")
+	                                   : EDGE_TEXT("Accept, Origin");
+	return edge_headers_add(request, EDGE_TEXT("Vary"), names);
+}
+
 static ngx_int_t add_delivery_headers(ngx_http_request_t *request, const struct edge_context *context)
 {
-	if (edge_headers_add_common(request) != NGX_OK || add_cache_control(request, context) != NGX_OK)
+	if (edge_headers_add_common(request) != NGX_OK || add_cache_control(request, context) != NGX_OK ||
+	    edge_cors_add(request) != NGX_OK || add_vary(request, context) != NGX_OK)
 		return NGX_ERROR;
 	if (context->original != NULL)
 		return add_disposition(request, context->original);
@@ -93,8 +107,6 @@ static ngx_int_t add_delivery_headers(ngx_http_request_t *request, const struct 
 	if (cache_status != 0 &&
 	    edge_headers_add(request, EDGE_TEXT("X-Cache"), ngx_http_cache_status[cache_status - 1]) != NGX_OK)
 		return NGX_ERROR;
-	if (context->grant.format == FORMAT_NONE)
-		return edge_headers_add(request, EDGE_TEXT("Vary"), EDGE_TEXT("Accept"));
 	return NGX_OK;
 }
 

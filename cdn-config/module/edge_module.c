@@ -38,6 +38,10 @@ static ngx_command_t edge_commands[] = {
 	{ ngx_string("safelight_on_demand_token_file"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, edge_set_on_demand_token,
 	  NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
+	// safelight_cors ORIGIN…: whose pages may read media; `*` alone: everybody's.
+	{ ngx_string("safelight_cors"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, edge_set_cors, NGX_HTTP_LOC_CONF_OFFSET, 0,
+	  NULL },
+
 	// safelight_metrics: answers with the edge's counters for Prometheus.
 	{ ngx_string("safelight_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, edge_set_metrics,
 	  NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
@@ -69,6 +73,8 @@ static char *merge_location_conf(ngx_conf_t *conf, void *parent, void *child)
 		inner->keys = outer->keys;
 	if (inner->origin == NULL)
 		inner->origin = outer->origin;
+	if (inner->cors == NULL)
+		inner->cors = outer->cors;
 	if (inner->delivery != EDGE_NO_DELIVERY && (inner->keys == NULL || inner->origin == NULL)) {
 		ngx_conf_log_error(NGX_LOG_EMERG, conf, 0,
 		                   "safelight_delivery needs safelight_delivery_keys_file and safelight_origin");

@@ -88,7 +88,7 @@ ngx_int_t edge_body_send(ngx_http_request_t *request, ngx_uint_t status, const c
 	request->headers_out.content_type_lowcase = NULL;
 	request->headers_out.charset.len = 0;
 	request->headers_out.content_length_n = (off_t)length;
-	if (edge_headers_add_common(request) != NGX_OK ||
+	if (edge_headers_add_common(request) != NGX_OK || edge_cors_add(request) != NGX_OK ||
 	    edge_headers_add(request, EDGE_TEXT("Cache-Control"), EDGE_TEXT("no-store")) != NGX_OK)
 		return NGX_ERROR;
 	if (status == NGX_HTTP_NOT_ALLOWED &&

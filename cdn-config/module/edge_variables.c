@@ -145,9 +145,8 @@ static bool request_id_is_valid(const ngx_str_t *id)
 	return true;
 }
 
-static const ngx_table_elt_t *find_request_id_header(ngx_http_request_t *request)
+const ngx_table_elt_t *edge_header_find(ngx_http_request_t *request, ngx_str_t name)
 {
-	static const ngx_str_t name = ngx_string("x-request-id");
 	for (ngx_list_part_t *part = &request->headers_in.headers.part; part != NULL; part = part->next) {
 		const ngx_table_elt_t *headers = part->elts;
 		for (ngx_uint_t i = 0; i < part->nelts; i++)
@@ -184,7 +183,7 @@ static u_char *make_request_id(ngx_http_request_t *request)
 static ngx_int_t get_request_id(ngx_http_request_t *request, ngx_http_variable_value_t *value, uintptr_t data)
 {
 	(void)data;
-	const ngx_table_elt_t *header = find_request_id_header(request);
+	const ngx_table_elt_t *header = edge_header_find(request, EDGE_TEXT("x-request-id"));
 	if (header != NULL && request_id_is_valid(&header->value)) {
 		set_text(value, (const char *)header->value.data, header->value.len);
 		return NGX_OK;

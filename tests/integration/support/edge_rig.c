@@ -65,13 +65,32 @@ void edge_rig_read_log(const struct edge_rig *rig, const char *name, struct buff
 	assert_true(buffer_ok(out));
 }
 
-static void run_program(const char *const *arguments)
+// Its exit status, once it has ended by itself.
+static int run_program(const char *const *arguments, const char *error_log)
 {
 	int status;
-	pid_t pid = start_program(arguments, NULL);
+	pid_t pid = start_program(arguments, error_log);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (status != 0)
-		fail_msg("%s: exit status %d", arguments[0], WEXITSTATUS(status));
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int render(const struct edge_rig *rig, const char *folder, const char *error_log)
+{
+	char config[256];
+	(void)snprintf(config, sizeof(config), "%s/safelight.conf", rig->folder);
+	return run_program((const char *const[]){ "cdn-config/render.sh", "--config", config, "--out", folder,
+	                                          "--module", rig->module, NULL },
+	                   error_log);
+}
+
+int edge_rig_render(const struct edge_rig *rig)
+{
+	char folder[256], log[256];
+	(void)snprintf(folder, sizeof(folder), "%s/again", rig->folder);
+	(void)snprintf(log, sizeof(log), "%s/render.log", rig->folder);
+	(void)unlink(log);
+	return render(rig, folder, log);
 }
 
 static void write_configuration(struct edge_rig *rig, const char *edge_settings)
@@ -181,10 +200,7 @@ void edge_rig_start_with(struct edge_rig *rig, const char *cache_valid, const ch
 	write_configuration(rig, edge_settings);
 	assert_int_equal(delivery_keys_parse(KEYS, &rig->keys, NULL), RC_OK);
 
-	char config[256];
-	(void)snprintf(config, sizeof(config), "%s/safelight.conf", rig->folder);
-	run_program((const char *const[]){ "cdn-config/render.sh", "--config", config, "--out", rig->folder, "--module",
-	                                   rig->module, NULL });
+	assert_int_equal(render(rig, rig->folder, NULL), 0);
 	if (cache_valid != NULL)
 		change_configuration(rig, "proxy_cache_valid 200 30d;", cache_valid);
 	// As it will be in production: a master that keeps its rights, workers that have none.
@@ -228,7 +244,7 @@ int edge_rig_stop(struct edge_rig *rig)
 	delivery_keys_wipe(&rig->keys);
 	int result = find_complaints(rig);
 	if (getenv("EDGE_TEST_KEEP") == NULL)
-		run_program((const char *const[]){ "rm", "-rf", "--", rig->folder, NULL });
+		(void)run_program((const char *const[]){ "rm", "-rf", "--", rig->folder, NULL }, NULL);
 	return result;
 }
 

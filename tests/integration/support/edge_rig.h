@@ -32,6 +32,10 @@ void edge_rig_start_with(struct edge_rig *rig, const char *cache_valid, const ch
 // result.
 int edge_rig_stop(struct edge_rig *rig);
 
+// Render the configuration once more, elsewhere, under the environment of now; its words are the log "render.log".
+// Returns its exit status.
+int edge_rig_render(const struct edge_rig *rig);
+
 // Write the keys file (text of cdn.keys) and let nginx reload; returns when the new workers answer.
 void edge_rig_rotate(struct edge_rig *rig, const char *keys);
 // The same with keys that nginx must refuse: returns when it has said so.
