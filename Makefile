@@ -20,12 +20,13 @@ LDFLAGS := -pthread $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 LDFLAGS_BIN := $(if $(SANITIZE),,-pie)
 
 # Third-party libraries, each in its layer only (docs/dependencies.md says why each is here).
-MODULES := catalog bus store db http media base
+MODULES := catalog cache bus store db http media base
 LIBS_base := -lsodium -lcrypto -linih -lsystemd -lxxhash
 LIBS_media := -ljansson
 LIBS_http := -lmicrohttpd -lcurl -ljwt -ljansson
 LIBS_db := -lpq
 LIBS_store := -lcurl -lxml2 -ls3
+LIBS_cache := -lhiredis
 LIBS_bus := -lnats -ljansson
 CFLAGS_http := $(shell $(PKG) --cflags libcurl libjwt 2>/dev/null)
 CFLAGS_db := $(shell $(PKG) --cflags libpq 2>/dev/null)

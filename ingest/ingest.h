@@ -9,6 +9,7 @@
 
 struct access_token_keys;
 struct bus;
+struct cache;
 struct db_pipeline;
 struct db_pool;
 struct http_client;
@@ -19,6 +20,7 @@ struct metric;
 struct metrics;
 struct preset_set;
 struct rate_limit;
+struct rate_share;
 struct reconciler;
 struct relay;
 struct session_guard;
@@ -70,9 +72,11 @@ struct ingest {
 	struct access_token_keys *tokens;
 	struct session_guard *guard; // of sessions that have ended
 	struct idempotency_store idempotency;
-	struct rate_limit *limits; // of calls, by account and address
-	struct store *store;       // with ingest's own credentials: checks, lists, removes
-	struct store *presigner;   // with those that may only put; signs, never calls
+	struct rate_limit *limits;     // of calls, by account and address
+	struct cache *cache;           // what instances share in Redis; NULL: none is configured
+	struct rate_share *rate_share; // of limits
+	struct store *store;           // with ingest's own credentials: checks, lists, removes
+	struct store *presigner;       // with those that may only put; signs, never calls
 	struct bus *bus;
 	struct invalidator *invalidator; // of CloudFront's copies; NULL: none configured
 	struct http_client *client;      // for purges at the edges

@@ -7,6 +7,8 @@
 #include "base/settings.h"
 #include "base/work_pool.h"
 #include "bus/bus.h"
+#include "cache/cache.h"
+#include "cache/rates.h"
 #include "catalog/idempotency.h"
 #include "catalog/session_guard.h"
 #include "db/options.h"
@@ -15,6 +17,7 @@
 #include "http/access_token.h"
 #include "http/client.h"
 #include "http/rate_limit.h"
+#include "http/rate_share.h"
 #include "http/request.h"
 #include "http/respond.h"
 #include "http/server.h"
@@ -30,7 +33,7 @@
 #include "store/store.h"
 
 #define PIPELINE_QUEUE 4096
-// Accounts and addresses whose calls are counted at once: 1.5 MB.
+// Accounts and addresses whose calls are counted at once: 3.7 MB.
 #define RATE_BUCKETS 65536
 // What the relay and the reconciler may need to end after the requests have.
 #define BACKGROUND_DRAIN_MS 10000
@@ -186,6 +189,18 @@ static enum rc open_bus(struct ingest *ingest, struct err *err)
 	return rc == RC_OK ? RC_OK : err_prefix(err, rc, "[bus]");
 }
 
+// Limits, which other instances share where there is Redis.
+static enum rc open_limits(struct ingest *ingest, struct err *err)
+{
+	enum rc rc = cache_open_configured(ingest->settings, "ingest", ingest->metrics, &ingest->cache, err);
+	if (rc == RC_OK)
+		rc = rate_limit_new(RATE_BUCKETS, &ingest->limits, err);
+	if (rc != RC_OK)
+		return rc;
+	struct rate_exchange exchange = cache_rates(ingest->cache);
+	return rate_share_start(ingest->limits, &exchange, &ingest->rate_share, err);
+}
+
 static enum rc serve(struct ingest *ingest, struct err *err)
 {
 	ingest->idempotency = catalog_idempotency_store(&ingest->catalog);
@@ -230,7 +245,7 @@ static enum rc start_background(struct ingest *ingest, struct err *err)
 		rc = session_guard_new(ingest->pipeline, settings->api_access_seconds, report_guard, &ingest->guard,
 		                       err);
 	if (rc == RC_OK)
-		rc = rate_limit_new(RATE_BUCKETS, &ingest->limits, err);
+		rc = open_limits(ingest, err);
 	if (rc == RC_OK)
 		rc = open_store(ingest, err);
 	if (rc == RC_OK)
@@ -274,6 +289,8 @@ static void stop(void *state, int64_t drain_ms)
 	store_free(ingest->presigner);
 	store_free(ingest->store);
 	session_guard_free(ingest->guard);
+	rate_share_stop(ingest->rate_share);
+	cache_close(ingest->cache);
 	rate_limit_free(ingest->limits);
 	db_pipeline_free(ingest->pipeline, PIPELINE_DRAIN_MS);
 	db_pool_free(ingest->pool);
@@ -321,7 +338,7 @@ int main(int argc, char **argv)
 	static const struct service SERVICE = {
 		.name = "ingest",
 		.summary = "takes uploads, verifies them, relays events, and reconciles what was left behind.",
-		.secrets = "ingest.* bus.* auth.* cdn.purge_token cdn.cloudfront_secret_key",
+		.secrets = "ingest.* bus.* auth.* redis.* cdn.purge_token cdn.cloudfront_secret_key",
 		.check = preset_set_check,
 		.start = start,
 		.reload = reload,

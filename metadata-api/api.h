@@ -10,6 +10,7 @@
 struct access_token_keys;
 struct background;
 struct bus;
+struct cache;
 struct db_pipeline;
 struct db_pool;
 struct event_hub;
@@ -21,6 +22,7 @@ struct password_policy;
 struct preset_set;
 struct push_sender;
 struct rate_limit;
+struct rate_share;
 struct session_guard;
 struct settings;
 struct replica;
@@ -48,6 +50,8 @@ struct api {
 	struct session_guard *guard; // ended sessions, whose access tokens are refused
 	struct idempotency_store idempotency;
 	struct rate_limit *limits;      // of tries and calls, by account and address
+	struct cache *cache;            // what instances share in Redis; NULL: none is configured
+	struct rate_share *rate_share;  // of limits
 	struct external_keys *external; // of the identity provider; NULL: none is configured
 	struct background *eraser;      // of deleted accounts
 	struct background *keeper;      // of what has been kept long enough

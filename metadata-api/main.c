@@ -10,6 +10,8 @@
 #include "base/work_pool.h"
 #include "bus/bus.h"
 #include "bus/streams.h"
+#include "cache/cache.h"
+#include "cache/rates.h"
 #include "catalog/idempotency.h"
 #include "catalog/session_guard.h"
 #include "db/options.h"
@@ -17,6 +19,7 @@
 #include "db/pool.h"
 #include "http/access_token.h"
 #include "http/rate_limit.h"
+#include "http/rate_share.h"
 #include "http/respond.h"
 #include "http/server.h"
 #include "http/trace.h"
@@ -38,7 +41,7 @@
 // Logins that may wait for a hashing thread: at some tens of milliseconds each, longer queues only make time-outs.
 #define HASH_QUEUE 64
 #define PIPELINE_QUEUE 4096
-// Accounts and addresses whose calls are counted at once: 1.5 MB.
+// Accounts and addresses whose calls are counted at once: 3.7 MB.
 #define RATE_BUCKETS 65536
 
 struct api *api_of(const struct http_request *request)
@@ -168,6 +171,18 @@ static enum rc open_bus(struct api *api, struct err *err)
 	return event_hub_new(api, api->bus, wake_senders, api, &api->events, err);
 }
 
+// Limits, which other instances share where there is Redis.
+static enum rc open_limits(struct api *api, struct err *err)
+{
+	enum rc rc = cache_open_configured(api->settings, "api", api->metrics, &api->cache, err);
+	if (rc == RC_OK)
+		rc = rate_limit_new(RATE_BUCKETS, &api->limits, err);
+	if (rc != RC_OK)
+		return rc;
+	struct rate_exchange exchange = cache_rates(api->cache);
+	return rate_share_start(api->limits, &exchange, &api->rate_share, err);
+}
+
 static enum rc serve(struct api *api, struct err *err)
 {
 	api->idempotency = catalog_idempotency_store(&api->catalog);
@@ -218,6 +233,8 @@ static void stop(void *state, int64_t drain_ms)
 	delivery_keys_wipe(&api->delivery);
 	crypto_wipe(&api->webhook_box, sizeof api->webhook_box);
 	password_policy_free(api->passwords);
+	rate_share_stop(api->rate_share);
+	cache_close(api->cache);
 	rate_limit_free(api->limits);
 	preset_set_free(api->presets);
 	trace_exporter_free(api->trace);
@@ -244,7 +261,7 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 		rc = api->passwords == NULL || api->hashers == NULL ? RC_NO_MEMORY : RC_OK;
 	}
 	if (rc == RC_OK)
-		rc = rate_limit_new(RATE_BUCKETS, &api->limits, err);
+		rc = open_limits(api, err);
 	if (rc == RC_OK)
 		rc = background_new("eraser", ACCOUNT_ERASER_PAUSE_MS, account_eraser_work, api, &api->eraser, err);
 	if (rc == RC_OK)
@@ -278,7 +295,7 @@ int main(int argc, char **argv)
 	static const struct service SERVICE = {
 		.name = "api",
 		.summary = "accounts, items, media and their delivery URLs over HTTP.",
-		.secrets = "api.* auth.* bus.token cdn.keys webhook.* push.*",
+		.secrets = "api.* auth.* bus.token cdn.keys redis.* webhook.* push.*",
 		.check = preset_set_check,
 		.start = start,
 		.stop = stop,

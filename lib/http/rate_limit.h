@@ -3,7 +3,7 @@
 // A bucket holds `quota` units and fills up again within `window_seconds`, one unit each window/quota: at once a client
 // may do `quota` things, over long times `quota` a window. Keys are hashed under a random key of the table, so nobody
 // can aim at another's bucket. When the table is full the bucket that owes least goes: a client that has used up its
-// quota cannot get rid of its debt by inventing keys. Limits hold for one process.
+// quota cannot get rid of its debt by inventing keys. Limits hold for one process, or by http/rate_share.h for several.
 #pragma once
 
 #include <stdbool.h>
@@ -29,7 +29,7 @@ struct rate_verdict {
 	unsigned retry_after_seconds; // until the next one is there; 0 when allowed
 };
 
-// Room for at least `buckets` (24 bytes each). RC_NO_MEMORY.
+// Room for at least `buckets` (56 bytes each). RC_NO_MEMORY.
 enum rc rate_limit_new(size_t buckets, struct rate_limit **ret_limit, struct err *err) MUST_CHECK;
 void rate_limit_free(struct rate_limit *limit);
 

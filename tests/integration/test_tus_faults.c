@@ -1,14 +1,9 @@
 // tus when things break: clients that leave, a killed ingest, two writers, two instances; and how much memory it takes.
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -17,6 +12,7 @@
 #include "base/encoding.h"
 #include "base/settings.h"
 #include "store/store.h"
+#include "tests/integration/support/instances.h"
 #include "tests/integration/support/processes.h"
 #include "tests/integration/support/stack.h"
 #include "tests/integration/support/tus.h"
@@ -179,51 +175,6 @@ static void yields_to_a_newer_writer(void **state)
 
 // ---- two instances --------------------------------------------------------------------------------------------------
 
-static uint16_t free_port(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	(void)close(fd);
-	return ntohs(address.sin_port);
-}
-
-static bool answers(void *context)
-{
-	struct test_reply reply;
-	test_http(&(struct test_call){ .url = context, .timeout_ms = 1000 }, &reply);
-	bool is_well = reply.status == 200;
-	test_reply_done(&reply);
-	return is_well;
-}
-
-static pid_t start_second(uint16_t port, char base[64])
-{
-	char link[64], path[4096], listen[64], health[128];
-	pid_t pid;
-	(void)snprintf(link, sizeof link, "/proc/%ld/exe", (long)test_stack_pid("ingest"));
-	ssize_t got = readlink(link, path, sizeof path - 1);
-	assert_true(got > 0);
-	path[got] = '\0';
-	(void)snprintf(base, 64, "http://127.0.0.1:%u", port);
-	(void)snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
-	assert_int_equal(setenv("SAFELIGHT_INGEST_LISTEN", listen, 1) | setenv(SMALL_PARTS[0], SMALL_PARTS[1], 1), 0);
-	posix_spawn_file_actions_t actions;
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-	(void)posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	const char *const arguments[] = { path, NULL };
-	assert_int_equal(posix_spawn(&pid, path, &actions, NULL, (char *const *)arguments, environ), 0);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)unsetenv("SAFELIGHT_INGEST_LISTEN");
-	(void)unsetenv(SMALL_PARTS[0]);
-	(void)snprintf(health, sizeof health, "%s/healthz", base);
-	test_wait(answers, health, 20000, "the second ingest");
-	return pid;
-}
-
 // Begun at one, gone on with at the other, while the first still has a client; finished by the first after the second
 // was killed.
 static void moves_between_instances(void **state)
@@ -231,8 +182,8 @@ static void moves_between_instances(void **state)
 	(void)state;
 	char path[64], base[64];
 	int64_t offset = -1;
-	uint16_t port = free_port();
-	pid_t second = start_second(port, base);
+	pid_t second = test_instance_start("ingest", SMALL_PARTS, base);
+	uint16_t port = (uint16_t)strtoul(strrchr(base, ':') + 1, NULL, 10);
 	tus_create(&account, "noise.bin", OCTETS, FILE_BYTES, path);
 	int connection = tus_open_patch(&account, ingest_port, path, 0, FILE_BYTES);
 	assert_true(tus_send(connection, noise, PART_BYTES + 100000));
@@ -247,8 +198,7 @@ static void moves_between_instances(void **state)
 	connection = tus_open_patch(&account, port, path, offset, FILE_BYTES - (size_t)offset);
 	assert_true(tus_send(connection, noise + offset, PART_BYTES));
 	await_offset(path, 2 * PART_BYTES);
-	assert_int_equal(kill(second, SIGKILL), 0);
-	assert_int_equal(waitpid(second, NULL, 0), second);
+	test_instance_kill(second);
 	(void)close(connection);
 	tus_resume(&account, path, noise, FILE_BYTES, READY_MS);
 	await_whole(path);

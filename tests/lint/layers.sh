@@ -33,17 +33,19 @@ allow lib/http base http
 allow lib/db base db
 allow lib/store base store
 allow lib/bus base bus
+allow lib/cache base cache
 allow lib/catalog base db media catalog
-allow ingest base media http db store bus catalog ingest
+allow ingest base media http db store bus cache catalog ingest
 allow transcoder base media http db store bus catalog transcoder
 allow transcoder/decoder base media transcoder/decoder transcoder/wire
 allow transcoder/wire base media transcoder/wire
-allow metadata-api base media http db store bus catalog metadata-api
+allow metadata-api base media http db store bus cache catalog metadata-api
 allow cdn-config base media store cdn-config
 allow safelightctl base media http db store bus catalog safelightctl
 only 'libpq|<postgres' lib/db/
 only 'nats' lib/bus/
 only 'libs3' lib/store/
+only 'hiredis' lib/cache/
 only 'curl/' 'lib/(store|http)/'
 only 'microhttpd' lib/http/
 only 'jwt' lib/http/
