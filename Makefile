@@ -54,6 +54,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 -include tests/fuzz/fuzz.mk
 -include tests/bench/bench.mk
 -include tests/bench/transcoder.mk
+-include tests/bench/quality.mk
 -include deploy/deploy.mk
 INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
 

@@ -3,7 +3,7 @@
 // and what supervisor and children weigh. Prints for make bench-transcoder.
 //
 // usage: path PHOTO...: the one nearest to 12 megapixels is timed, the others are the backlog.
-#include <dirent.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,23 +122,31 @@ static double status_mb(const char *process, const char *field)
 	return (double)kilobytes / 1024;
 }
 
-// The largest VmHWM among the supervisor's children.
+// The largest VmHWM among the supervisor's children, which any of its threads may have started.
 static double children_mb(const char *supervisor)
 {
-	char path[64], list[4096] = "", *rest = list;
-	FILE *stream;
+	char pattern[64];
 	double most = 0;
+	glob_t lists;
 
-	(void)snprintf(path, sizeof(path), "/proc/%s/task/%s/children", supervisor, supervisor);
-	stream = fopen(path, "re");
-	assert_non_null(stream);
-	assert_non_null(fgets(list, sizeof(list), stream));
-	(void)fclose(stream);
-	for (char *child; (child = strsep(&rest, " \n")) != NULL;) {
-		double peak = child[0] == '\0' ? 0 : status_mb(child, "VmHWM:");
+	(void)snprintf(pattern, sizeof(pattern), "/proc/%s/task/*/children", supervisor);
+	assert_int_equal(glob(pattern, 0, NULL, &lists), 0);
+	for (size_t i = 0; i < lists.gl_pathc; i++) {
+		char list[4096] = "", *rest = list;
+		FILE *stream = fopen(lists.gl_pathv[i], "re");
 
-		most = peak > most ? peak : most;
+		if (stream != NULL && fgets(list, sizeof(list), stream) == NULL)
+			list[0] = '\0';
+		if (stream != NULL)
+			(void)fclose(stream);
+		for (char *child; (child = strsep(&rest, " \n")) != NULL;) {
+			double peak = child[0] == '\0' ? 0 : status_mb(child, "VmHWM:");
+
+			most = peak > most ? peak : most;
+		}
 	}
+	globfree(&lists);
+	assert_true(most > 0);
 	return most;
 }
 

@@ -72,7 +72,7 @@ struct narrow_call {
 static size_t fill_narrow_calls(int socket, struct narrow_call ret_calls[NARROW_CALLS_MOST])
 {
 	const struct narrow_call calls[] = {
-		// No executable memory beyond what the vector compiler (orc) mapped in the warm-up.
+		// No executable memory beyond the program and its libraries, none of which is writable.
 		{ SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		{ SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		{ SCMP_SYS(sendmsg), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)socket) },

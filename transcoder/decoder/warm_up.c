@@ -8,7 +8,6 @@
 #include "transcoder/decoder/session.h"
 
 #define SIDE 96
-#define RESIZES_AT_ONCE 24
 
 static bool drop_facts(void *context, const struct wire_facts *facts, struct failure *failure)
 {
@@ -159,23 +158,6 @@ static bool run_file(size_t index, GBytes *file, struct failure *failure)
 	return failure_set(failure, cause.reason, "warm-up of %s: %.120s", samples[index].name, cause.detail);
 }
 
-// libvips compiles a resize for its factor (orc), into executable memory that cannot be had once the sandbox is closed.
-// Compiling many at once makes orc get plenty; afterwards it is free for the jobs, which need few at a time.
-static bool reserve_code(struct failure *failure)
-{
-	VipsImage *lazy[RESIZES_AT_ONCE] = { NULL };
-	CLEANUP(picture_unref) VipsImage *image = make_sample(3);
-	bool done = image != NULL;
-
-	for (size_t i = 0; done && i < RESIZES_AT_ONCE; i++) {
-		lazy[i] = g_object_ref(image);
-		done = picture_resize(&lazy[i], 10 + (uint32_t)i, 11 + (uint32_t)i, failure);
-	}
-	for (size_t i = 0; i < RESIZES_AT_ONCE; i++)
-		g_clear_object(&lazy[i]);
-	return done || picture_failed(failure, "compile");
-}
-
 bool codecs_warm_up(struct failure *failure)
 {
 	GBytes *files[SAMPLES] = { NULL };
@@ -184,7 +166,6 @@ bool codecs_warm_up(struct failure *failure)
 	for (size_t i = 0; done && i < SAMPLES; i++)
 		done = make_file(i, &files[i], failure);
 	codecs_block_savers();
-	done = done && reserve_code(failure);
 	for (size_t i = 0; done && i < SAMPLES; i++)
 		done = run_file(i, files[i], failure);
 	for (size_t i = 0; i < SAMPLES; i++)
