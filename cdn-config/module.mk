@@ -32,7 +32,7 @@ $(EDGE_MODULE): $(EDGE_OBJECTS) $(EDGE_STORE_OBJECTS) $(BUILD)/lib/media.a $(BUI
 
 # The module's own tests with the sanitizers in it, in the packaged nginx (which has none: hence the preload). A report, or a
 # worker that died, fails the tests' teardown. nginx frees nothing at its end, so leaks are not looked for.
-ASAN_EDGE := test_edge test_edge_cors test_edge_cache test_edge_operation test_edge_gateway
+ASAN_EDGE := test_edge test_edge_cors test_edge_on_demand test_edge_originals test_edge_cache test_edge_operation test_edge_gateway
 .PHONY: asan-edge
 asan-edge: ## the edge's module under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) -s BUILD=build/asan-edge SANITIZE=-fsanitize=address,undefined \

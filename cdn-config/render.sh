@@ -78,6 +78,9 @@ declare -A DEFAULTS=(
     [edge.gallery]=true
 )
 
+# The built-in preset's sizes on demand (tests/integration/test_edge_operation.c compares them).
+ON_DEMAND_NAMES='w960 w1600 w3840'
+
 # print_option SECTION KEY: the value in the file; fails when it is not there. Comments begin with ; or # like in libinih.
 print_option() {
     [ -n "$CONFIG" ] || return 1
@@ -312,6 +315,30 @@ on_demand_zone() {
     printf '\tproxy_cache_path made levels=1:2 keys_zone=safelight_made:4m max_size=256m inactive=10m use_temp_path=off;'
 }
 
+# The names of sizes on demand: the on_demand.NAME lines of [preset.default], which replace the built-in ones; `none` is none.
+on_demand_names() {
+    local names
+    names=$([ -z "$CONFIG" ] || awk '
+        /^[ \t]*\[/ { sub(/^[ \t]*\[/, ""); sub(/\].*/, ""); present = $0; next }
+        present == "preset.default" && sub(/^[ \t]*on_demand\./, "") { sub(/[ \t]*[=:].*/, ""); print }' "$CONFIG")
+    printf '%s' "${names:-$ON_DEMAND_NAMES}"
+}
+
+# Where a missing object leads. By its name, so that nobody asks the transcoder, or is told to wait for it, because of what
+# it would not make.
+on_demand_map() {
+    [ "$ON_DEMAND" = true ] || return 0
+    local name names=
+    for name in $(on_demand_names); do
+        [[ $name =~ ^[a-z0-9][a-z0-9_-]{0,31}$ ]] || die "[preset.default] on_demand.$name: not the name of a step"
+        [ "$name" = none ] || names+="|$name"
+    done
+    # shellcheck disable=SC2016 # nginx's variables
+    printf '\tmap $safelight_object_key $safelight_missing_location {\n\t\tdefault @media_missing;\n'
+    [ -z "$names" ] || printf '\t\t"~/(%s)\\.(jpg|webp)$" @on_demand;\n' "${names#|}"
+    printf '\t}\n'
+}
+
 on_demand_upstream() {
     [ "$ON_DEMAND" = true ] || return 0
     # By the object's key, so that all edges ask one transcoder for one object, which makes it once.
@@ -362,6 +389,7 @@ on_demand_location() {
 			proxy_intercept_errors on;
 			recursive_error_pages on;
 			error_page 400 401 403 404 405 410 422 = @media_missing;
+			error_page 412 = @precondition_failed;
 			error_page 416 = @range_not_satisfiable;
 			error_page 429 500 502 503 504 = @on_demand_busy;
 		}
@@ -459,11 +487,13 @@ value[PURGE_TOKEN_FILE]=$(secret_file cdn purge_token)
 value[CACHE_BYTES]=$(setting edge cache_bytes '[0-9]+[kKmMgG]?')
 value[CORS_LINE]=$(cors_line)
 value[ON_DEMAND_ZONE]=$(on_demand_zone)
+value[ON_DEMAND_MAP]=$(on_demand_map)
 value[ON_DEMAND_UPSTREAM]=$(on_demand_upstream)
 value[ON_DEMAND_LOCATION]=$(on_demand_location)
 value[ON_DEMAND_PURGE]=$([ "$ON_DEMAND" = false ] || printf ' safelight_made')
 value[MISSING_LOCATION]=@media_missing
-[ "$ON_DEMAND" = false ] || value[MISSING_LOCATION]=@on_demand
+# shellcheck disable=SC2016 # nginx's variable
+[ "$ON_DEMAND" = false ] || value[MISSING_LOCATION]='$safelight_missing_location'
 value[UPLOAD_MAP]=$(upload_map)
 value[UPLOAD_LOCATION]=$(upload_location)
 value[GALLERY_LOCATION]=$(gallery_location)

@@ -80,6 +80,7 @@ struct edge_context {
 };
 
 extern ngx_module_t ngx_http_safelight_module;
+extern ngx_module_t ngx_http_safelight_conditional_module; // edge_conditional.c
 
 // The context of a request or of its subrequests; NULL when its location was no delivery location.
 struct edge_context *edge_context_find(ngx_http_request_t *request);

@@ -152,6 +152,9 @@ ngx_module_t ngx_http_safelight_module = {
 
 // What nginx looks for in a dynamic module. The order puts our header filter before those that nginx itself runs behind
 // its copy filter (headers, ranges), and behind its If-None-Match: it sees the final status and sets the first headers.
-ngx_module_t *ngx_modules[] = { &ngx_http_safelight_module, NULL };
-char *ngx_module_names[] = { (char *)"ngx_http_safelight_module", NULL };
-char *ngx_module_order[] = { (char *)"ngx_http_safelight_module", (char *)"ngx_http_copy_filter_module", NULL };
+// The other module, named last, has the very first header filter, before slices and If-None-Match.
+ngx_module_t *ngx_modules[] = { &ngx_http_safelight_module, &ngx_http_safelight_conditional_module, NULL };
+char *ngx_module_names[] = { (char *)"ngx_http_safelight_module", (char *)"ngx_http_safelight_conditional_module",
+	                     NULL };
+char *ngx_module_order[] = { (char *)"ngx_http_safelight_module", (char *)"ngx_http_copy_filter_module",
+	                     (char *)"ngx_http_safelight_conditional_module", NULL };

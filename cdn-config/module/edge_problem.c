@@ -18,6 +18,7 @@ static const char *title_of(ngx_uint_t status)
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 408, "Request Timeout" },
+		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
 		{ 414, "URI Too Long" },
 		{ 416, "Range Not Satisfiable" },

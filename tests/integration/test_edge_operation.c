@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/file.h"
+#include "media/preset.h"
 #include "tests/integration/support/edge_rig.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -226,14 +227,29 @@ static void test_defaults(void **state)
 	assert_true(compared >= 10);
 }
 
+// The same of the sizes on demand.
+static void test_default_names(void **state)
+{
+	(void)state;
+	CLEANUP(free_pointer) char *script = NULL;
+	size_t length;
+	char wanted[256] = "\nON_DEMAND_NAMES='";
+	const struct preset *preset = preset_default();
+	for (size_t i = 0; i < preset->on_demand_count; i++)
+		(void)snprintf(wanted + strlen(wanted), sizeof(wanted) - strlen(wanted), "%s%s", i > 0 ? " " : "",
+		               preset->on_demand[i].name);
+	(void)snprintf(wanted + strlen(wanted), sizeof(wanted) - strlen(wanted), "'\n");
+	assert_int_equal(file_read("cdn-config/render.sh", 1 << 20, &script, &length, NULL), RC_OK);
+	if (strstr(script, wanted) == NULL)
+		fail_msg("render.sh has not%s", wanted);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 	const struct CMUnitTest tests[] = {
-		TEST(test_key_rotation),
-		TEST(test_metrics),
-		TEST(test_logs),
-		TEST(test_defaults),
+		TEST(test_key_rotation), TEST(test_metrics),       TEST(test_logs),
+		TEST(test_defaults),     TEST(test_default_names),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -56,22 +56,38 @@ static bool send_all(int fd, const char *data, size_t length)
 	return true;
 }
 
+// The part of a body that a request asks for by Range, as stores give it; false: the whole.
+static bool find_range(const char *head, unsigned length, unsigned *ret_from, unsigned *ret_length)
+{
+	const char *range = strcasestr(head, "\r\nrange: bytes=");
+	unsigned from, to;
+	if (range == NULL || sscanf(range + strlen("\r\nrange: bytes="), "%u-%u", &from, &to) != 2 || from >= length)
+		return false;
+	*ret_from = from;
+	*ret_length = (to < length ? to + 1 : length) - from;
+	return true;
+}
+
 // Everything that a store may say and a client must not see stands in these headers.
 static bool send_answer(int fd, const char *name, const char *head, unsigned status, unsigned hit, bool is_cut)
 {
-	char path[512] = "";
+	char path[512] = "", body[1024], range[64] = "", answer[3072];
 	(void)sscanf(head, "%*s %511s", path);
-	char body[1024], answer[3072];
-	int body_length = snprintf(body, sizeof(body), "%s <Error>%s</Error> hit %u end", name, path, hit);
+	unsigned whole = (unsigned)snprintf(body, sizeof(body), "%s <Error>%s</Error> hit %u end", name, path, hit);
+	unsigned from = 0, part = whole;
+	if (status == 200 && find_range(head, whole, &from, &part)) {
+		status = 206;
+		(void)snprintf(range, sizeof(range), "Content-Range: bytes %u-%u/%u\r\n", from, from + part - 1, whole);
+	}
 	int length =
 	        snprintf(answer, sizeof(answer),
-	                 "HTTP/1.1 %u Whatever\r\nContent-Length: %d\r\nContent-Type: text/html\r\n"
+	                 "HTTP/1.1 %u Whatever\r\nContent-Length: %u\r\n%sContent-Type: text/html\r\n"
 	                 "ETag: \"tag-%u\"\r\nLast-Modified: Tue, 24 Nov 2026 06:35:01 GMT\r\n"
 	                 "x-amz-request-id: secret-internals\r\nx-amz-meta-source: secret-internals\r\n"
 	                 "x-rgw-object-type: Normal\r\nSet-Cookie: a=secret-internals\r\nVary: *\r\n"
 	                 "Cache-Control: no-store\r\nAccept-Ranges: bytes\r\nLocation: http://secret-internals/\r\n"
 	                 "X-Served-By: %s\r\n\r\n%.*s",
-	                 status, body_length, hit, name, is_cut ? body_length / 2 : body_length, body);
+	                 status, part, range, hit, name, (int)(is_cut ? part / 2 : part), body + from);
 	return send_all(fd, answer, (size_t)length) && !is_cut;
 }
 

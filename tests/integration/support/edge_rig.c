@@ -100,11 +100,12 @@ static void write_configuration(struct edge_rig *rig, const char *edge_settings)
 	               "[store]\nendpoint = http://127.0.0.1:%u\npublic_endpoint = http://127.0.0.1:%u/\n"
 	               "cors_origins = http://127.0.0.1:%u, https://app.example\n"
 	               "[ingest]\nlisten = 127.0.0.1:%u\n[api]\nlisten = 127.0.0.1:%u\n"
+	               "[transcoder]\nlisten = 127.0.0.1:%u\n"
 	               "[cdn]\npublic_url = http://127.0.0.1:%u\nkeys_file = %s/keys\npurge_token_file = %s/token\n"
 	               "[edge]\nlisten = 127.0.0.1:%u ; a comment\nadmin_listen = 127.0.0.1:%u\n"
 	               "access_key = edge\nsecret_key_file = %s/secret\n%s",
-	               rig->store.port, rig->port, rig->port, rig->ingest.port, rig->api.port, rig->port, rig->folder,
-	               rig->folder, rig->port, rig->admin_port, rig->folder, edge_settings);
+	               rig->store.port, rig->port, rig->port, rig->ingest.port, rig->api.port, rig->port + 5, rig->port,
+	               rig->folder, rig->folder, rig->port, rig->admin_port, rig->folder, edge_settings);
 	write_file(rig->folder, "safelight.conf", text);
 	write_file(rig->folder, "keys", KEYS);
 	write_file(rig->folder, "token", EDGE_PURGE_TOKEN "\n");

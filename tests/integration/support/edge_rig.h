@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "media/delivery.h"
+#include "media/delivery_original.h"
 #include "tests/integration/support/edge_origin.h"
 
 #define EDGE_PURGE_TOKEN "purge-token-of-the-test"
@@ -17,9 +18,9 @@ struct edge_rig {
 	char module[512];          // ngx_http_safelight_module.so of the build under test
 	uint16_t port, admin_port; // of nginx
 	pid_t nginx;
-	struct edge_origin store, ingest, api;
-	struct delivery_keys keys; // the first one signs
-	struct uuid media_id;      // edge_rig_fresh_media makes a new one, so that tests do not share cache entries
+	struct edge_origin store, ingest, api; // a test may put a fourth on port + 5, where [transcoder] listens
+	struct delivery_keys keys;             // the first one signs
+	struct uuid media_id; // edge_rig_fresh_media makes a new one, so that tests do not share cache entries
 };
 
 // Start everything, on the first ten free ports from EDGE_TEST_PORT (default 21600) on. cache_valid: what replaces
