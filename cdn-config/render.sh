@@ -76,6 +76,7 @@ declare -A DEFAULTS=(
     [edge.calls_per_second]=500
     [edge.requests_at_once]=1000
     [edge.gallery]=true
+    [edge.console]=true
 )
 
 # The built-in preset's sizes on demand (tests/integration/test_edge_operation.c compares them).
@@ -187,7 +188,7 @@ user_line() {
     [ "$(id -u)" -eq 0 ] || return 0
     local user=${WORKER_USER:-www-data} folder
     id -u "$user" >/dev/null 2>&1 || die "no such user: $user"
-    for folder in "$OUT" "$GALLERY"; do
+    for folder in "$OUT" "$GALLERY" "$CONSOLE"; do
         setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups test -x "$folder" && continue
         [ -z "$WORKER_USER" ] || die "$user cannot reach $folder"
         say "WARNING: $user cannot reach $folder, so nginx's workers run as root. Move the folder, or chmod o+x its parents."
@@ -197,16 +198,10 @@ user_line() {
     printf 'user %s;' "$user"
 }
 
-# The gallery is a page of its own: scripts and styles from here only, uploads to the store only.
-gallery_location() {
-    if [ "$GALLERY_ON" != true ]; then
-        printf '\t\tlocation / {\n\t\t\treturn 404;\n\t\t}'
-        return
-    fi
-    cat <<LOCATION
-		# ---- the sample gallery
-
-		location / {
+# page_lines CONNECT: what the locations of our own pages have in common. Scripts and styles from here only, calls to
+# here and to the origins named.
+page_lines() {
+    cat <<LINES
 			types {
 				text/html html;
 				text/css css;
@@ -222,7 +217,6 @@ gallery_location() {
 			}
 			charset utf-8;
 			charset_types text/css text/javascript application/json;
-			root "$GALLERY";
 			index index.html;
 			log_not_found off;
 			limit_except GET {
@@ -232,11 +226,51 @@ gallery_location() {
 			gzip_vary on;
 			gzip_types text/css text/javascript application/json image/svg+xml;
 			add_header Cache-Control no-cache always;
-			add_header Content-Security-Policy "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; connect-src 'self' $PUBLIC_ENDPOINT; form-action 'self'; base-uri 'none'; frame-ancestors 'none'" always;
+			add_header Content-Security-Policy "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; connect-src 'self'$1; form-action 'self'; base-uri 'none'; frame-ancestors 'none'" always;
 			add_header X-Content-Type-Options nosniff always;
 			add_header Referrer-Policy no-referrer always;
 			add_header Cross-Origin-Opener-Policy same-origin always;
 			add_header X-Request-Id \$safelight_request_id always;
+LINES
+}
+
+# The gallery uploads to the store itself.
+gallery_location() {
+    if [ "$GALLERY_ON" != true ]; then
+        printf '\t\tlocation / {\n\t\t\treturn 404;\n\t\t}'
+        return
+    fi
+    cat <<LOCATION
+		# ---- the sample gallery
+
+		location / {
+			root "$GALLERY";
+$(page_lines " $PUBLIC_ENDPOINT")
+		}
+LOCATION
+}
+
+# The operators' console: a page that anybody may load; what it shows the API gives to administrators alone. Session,
+# requests and look are the gallery's.
+console_location() {
+    if [ "$CONSOLE_ON" != true ]; then
+        printf '\t\tlocation ~ ^/console(/|\$) {\n\t\t\treturn 404;\n\t\t}'
+        return
+    fi
+    cat <<LOCATION
+		# ---- the operators' console
+
+		location = /console {
+			absolute_redirect off;
+			return 308 /console/;
+		}
+		location ~ ^/console/(http\.js|session\.js|gallery\.css|lamp\.svg)\$ {
+			alias "$GALLERY/\$1";
+$(page_lines "")
+		}
+		location /console/ {
+			alias "$CONSOLE/";
+$(page_lines "")
 		}
 LOCATION
 }
@@ -428,10 +462,12 @@ OUT=$(realpath -e -- "$OUT")
 mkdir -p "$OUT/tmp"
 chmod 0711 "$OUT/tmp"
 GALLERY=$(realpath -m -- "$HERE/../samples/gallery")
+CONSOLE=$(realpath -m -- "$HERE/../console")
 
 INGEST=${INGEST:-$(setting ingest listen "$ADDRESS")}
 API=${API:-$(setting api listen "$ADDRESS")}
 GALLERY_ON=$(setting edge gallery 'true|false')
+CONSOLE_ON=$(setting edge console 'true|false')
 PUBLIC_ENDPOINT=$(setting store public_endpoint "$URL")
 PUBLIC_ENDPOINT=${PUBLIC_ENDPOINT%/}
 CDN_PUBLIC_URL=$(setting cdn public_url "$URL")
@@ -497,6 +533,7 @@ value[MISSING_LOCATION]=@media_missing
 value[UPLOAD_MAP]=$(upload_map)
 value[UPLOAD_LOCATION]=$(upload_location)
 value[GALLERY_LOCATION]=$(gallery_location)
+value[CONSOLE_LOCATION]=$(console_location)
 
 text=$(<"$HERE/nginx.conf.template")
 for name in "${!value[@]}"; do
