@@ -4,6 +4,8 @@
 Run by test_sigv4 (`store_peers.py sigv4-cases SEED COUNT`) and by test_store (`store_peers.py <check>`), which passes
 its facts in environment variables (never secrets in arguments). Exit status 0: the check holds; 77: a peer is missing.
 """
+import base64
+import hashlib
 import json
 import os
 import random
@@ -118,12 +120,12 @@ def print_sigv4_cases(seed, count):
 # ---- other clients use what we made (against the real store) --------------------------------------------------------
 
 def facts():
-    return json.loads(os.environ["STORE_FACTS"])
+    return json.loads(os.environ["PEER_FACTS"])
 
 
 def expect(condition, what):
     if not condition:
-        print(f"store_peers.py: {what}", file=sys.stderr)
+        print(f"{os.path.basename(sys.argv[0])}: {what}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -132,6 +134,16 @@ def s3_client(given, service="s3"):
                                     connect_timeout=5, read_timeout=20, s3={"addressing_style": "path"})
     return boto3.client(service, endpoint_url=given["endpoint"], region_name="default", config=config,
                         aws_access_key_id=given["access_key"], aws_secret_access_key=given["secret_key"])
+
+
+def aws_environment(given):
+    """What aws-cli takes from its environment (never secrets in arguments)."""
+    return {"AWS_ACCESS_KEY_ID": given["access_key"], "AWS_SECRET_ACCESS_KEY": given["secret_key"],
+            "AWS_DEFAULT_REGION": "default", "AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def base64_md5(data):
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
 
 
 def send(method, url, headers, body=None):
@@ -238,8 +250,7 @@ def check_object():
                       Metadata={"from": "boto3"})
     client.put_object(Bucket=given["bucket"], Key="theirs/\x01\n&.png", Body=b"")
 
-    environment = {**os.environ, "AWS_ACCESS_KEY_ID": given["access_key"], "AWS_SECRET_ACCESS_KEY": given["secret_key"],
-                   "AWS_DEFAULT_REGION": "default", "AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    environment = {**os.environ, **aws_environment(given)}
     if not os.path.exists("/usr/bin/aws"):
         print("SKIPPED: /usr/bin/aws is not installed", file=sys.stderr)
         sys.exit(MISSING_PEER)

@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "store/store_admin.h"
 #include "store/store_presign.h"
+#include "tests/integration/support/peer.h"
 #include "tests/integration/support/store_bench.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -21,12 +22,8 @@
 // Hands the facts (consumed) to the peer and judges its answer.
 static void run_peer(const char *check, json_t *facts)
 {
-	char *text = json_dumps(facts, JSON_COMPACT);
-	json_decref(facts);
-	assert_non_null(text);
-	int status = store_bench_peer(check, text);
-	free(text);
-	if (status == STORE_BENCH_PEER_MISSING) {
+	int status = test_peer_run("tests/integration/store_peers.py", check, NULL, facts, NULL);
+	if (status == TEST_PEER_MISSING) {
 		(void)fprintf(stderr, "SKIPPED: python3 with boto3, curl or aws-cli is missing: nobody checked %s\n",
 		              check);
 		skip();

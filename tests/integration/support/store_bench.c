@@ -1,13 +1,10 @@
 // Setting up and tearing down of store tests.
 #include "tests/integration/support/store_bench.h"
 
-#include <errno.h>
 #include <libgen.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -158,22 +155,6 @@ char *store_bench_content(size_t length)
 	}
 	data[length] = '\0';
 	return data;
-}
-
-int store_bench_peer(const char *check, const char *facts)
-{
-	char *const arguments[] = { "/usr/bin/python3", "tests/integration/store_peers.py", (char *)check, NULL };
-	if (setenv("STORE_FACTS", facts, 1) != 0)
-		return -1;
-	pid_t pid;
-	int failed = posix_spawn(&pid, "/usr/bin/python3", NULL, NULL, arguments, environ);
-	(void)unsetenv("STORE_FACTS");
-	if (failed != 0)
-		return failed == ENOENT ? STORE_BENCH_PEER_MISSING : -1;
-	int status = 0;
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
 }
 
 void store_bench_assert_ok(enum rc rc, const struct err *err)

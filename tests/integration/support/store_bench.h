@@ -34,11 +34,6 @@ struct store_target store_bench_target(const struct store_bench *bench, const ch
 // length bytes that differ all over, malloc'ed.
 char *store_bench_content(size_t length);
 
-// Runs "python3 tests/integration/store_peers.py CHECK" with the given JSON in STORE_FACTS. Its exit status; -1 when it
-// could not be run.
-int store_bench_peer(const char *check, const char *facts);
-#define STORE_BENCH_PEER_MISSING 77
-
 // Assertions and shorthands; they fail the running cmocka test.
 void store_bench_assert_ok(enum rc rc, const struct err *err);
 void store_bench_put_text(const struct store_bench *bench, const char *key, const char *text);
