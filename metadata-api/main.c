@@ -225,6 +225,9 @@ static void stop(void *state, int64_t drain_ms)
 	external_keys_free(api->external);
 	session_guard_free(api->guard);
 	replica_free(api->replica);
+	// Each of the two calls the other: Redis' answers first, then none any more.
+	rate_share_stop(api->rate_share);
+	cache_stop(api->cache);
 	db_pipeline_free(api->pipeline, 1000);
 	share_board_free(api->shares);
 	variant_cache_free(api->variants);
@@ -233,7 +236,6 @@ static void stop(void *state, int64_t drain_ms)
 	delivery_keys_wipe(&api->delivery);
 	crypto_wipe(&api->webhook_box, sizeof api->webhook_box);
 	password_policy_free(api->passwords);
-	rate_share_stop(api->rate_share);
 	cache_close(api->cache);
 	rate_limit_free(api->limits);
 	preset_set_free(api->presets);

@@ -10,7 +10,9 @@
 #include "base/buffer.h"
 #include "base/encoding.h"
 #include "base/limits.h"
+#include "base/metrics.h"
 #include "base/settings.h"
+#include "cache/sealed.h"
 #include "db/pipeline.h"
 #include "http/request.h"
 #include "http/respond.h"
@@ -20,6 +22,7 @@
 
 #define ETAG_HASH_BYTES 12
 #define STAMP_SIZE 80
+#define COPY_NAME_SIZE (2 * SHA256_SIZE + STAMP_SIZE + 16)
 // Longer answers are written anew for each look.
 #define KEPT_BYTES (128 * 1024)
 
@@ -58,11 +61,19 @@ struct entry {
 
 struct share_board {
 	struct api *api;
+	struct metric *copies_found;
+	struct metric *copies_missed;
 	pthread_mutex_t lock;
 	struct entry entries[SHARE_BOARD_ENTRIES];
 };
 
 static void look(struct entry *entry);
+
+static struct metric *add_counter(struct metrics *metrics, const char *labels)
+{
+	return metrics_add(metrics, METRIC_COUNTER, "safelight_api_share_copies_total",
+	                   "Shares whose answer another instance had, or had not, put into Redis.", labels);
+}
 
 enum rc share_board_new(struct api *api, struct share_board **ret_board, struct err *err)
 {
@@ -70,6 +81,10 @@ enum rc share_board_new(struct api *api, struct share_board **ret_board, struct 
 	if (board == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for the board of shares");
 	board->api = api;
+	if (api->cache != NULL) {
+		board->copies_found = add_counter(api->metrics, "outcome=\"found\"");
+		board->copies_missed = add_counter(api->metrics, "outcome=\"missed\"");
+	}
 	(void)pthread_mutex_init(&board->lock, NULL);
 	for (size_t i = 0; i < SHARE_BOARD_ENTRIES; i++)
 		board->entries[i].board = board;
@@ -183,25 +198,61 @@ static void end_look(struct entry *entry)
 		look(entry);
 }
 
+// An answer of the look's stamp, made so long ago; the text is the entry's from now on.
+static void take_text(struct entry *entry, char *text, size_t length, int64_t age_ms)
+{
+	uint8_t digest[SHA256_SIZE];
+	char hash[BASE64_TEXT_SIZE(ETAG_HASH_BYTES)];
+	free(entry->text);
+	sha256_of(text, length, digest);
+	encode_base64url(digest, ETAG_HASH_BYTES, hash);
+	(void)snprintf(entry->etag, sizeof entry->etag, "\"%s\"", hash);
+	entry->text = text;
+	entry->text_length = length;
+	memcpy(entry->stamp, entry->new_stamp, sizeof entry->stamp);
+	entry->made_at_us = clock_monotonic_us() - age_ms * 1000;
+	show_all(entry, take_readers(&entry->looking));
+	end_look(entry);
+}
+
+// Another stamp is another name: what has changed is never found again.
+static void name_copy(const struct entry *entry, char ret_name[COPY_NAME_SIZE])
+{
+	char token[2 * SHA256_SIZE + 1];
+	encode_hex(entry->token_hash, SHA256_SIZE, token);
+	(void)snprintf(ret_name, COPY_NAME_SIZE, "share %s %s", token, entry->new_stamp);
+}
+
 static void on_content(void *context, struct buffer *taken, const struct err *err)
 {
 	struct entry *entry = context;
-	uint8_t digest[SHA256_SIZE];
-	char hash[BASE64_TEXT_SIZE(ETAG_HASH_BYTES)];
+	char name[COPY_NAME_SIZE];
+	size_t length;
 	if (err != NULL) {
 		fail(take_readers(&entry->looking), err);
 		end_look(entry);
 		return;
 	}
-	free(entry->text);
-	sha256_of(buffer_text(taken), taken->length, digest);
-	encode_base64url(digest, ETAG_HASH_BYTES, hash);
-	(void)snprintf(entry->etag, sizeof entry->etag, "\"%s\"", hash);
-	entry->text = buffer_take(taken, &entry->text_length);
-	memcpy(entry->stamp, entry->new_stamp, sizeof entry->stamp);
-	entry->made_at_us = clock_monotonic_us();
-	show_all(entry, take_readers(&entry->looking));
-	end_look(entry);
+	char *text = buffer_take(taken, &length);
+	if (length <= KEPT_BYTES) {
+		name_copy(entry, name);
+		cache_sealed_put(entry->board->api->cache, name, text, length, SHARE_BOARD_KEEP_MS);
+	}
+	take_text(entry, text, length, 0);
+}
+
+static void on_copy(void *context, const struct cache_reply *reply)
+{
+	struct entry *entry = context;
+	struct share_board *board = entry->board;
+	char *text = reply->rc == RC_OK && reply->length > 0 ? malloc(reply->length) : NULL;
+	metric_add(text != NULL ? board->copies_found : board->copies_missed, 1);
+	if (text == NULL) {
+		share_content_load(board->api, &entry->opened, on_content, entry);
+		return;
+	}
+	memcpy(text, reply->data, reply->length);
+	take_text(entry, text, reply->length, reply->integer);
 }
 
 static bool has_text(const struct entry *entry)
@@ -233,7 +284,9 @@ static void on_opened(void *context, struct db_result *result, const struct db_f
 		show_all(entry, take_readers(&entry->looking));
 		end_look(entry);
 	} else {
-		share_content_load(entry->board->api, &entry->opened, on_content, entry);
+		char name[COPY_NAME_SIZE];
+		name_copy(entry, name);
+		cache_sealed_get(entry->board->api->cache, name, SHARE_BOARD_KEEP_MS, on_copy, entry);
 	}
 }
 

@@ -4,7 +4,9 @@
 // A look serves only readers that came before it was sent, and counts and judges anew each time: so a revoked, expired
 // or used-up share is refused at once in every process, and views are exact. What is kept from one look to the next is
 // the answer's text, and only while the share's item and media are the same (SHARE_BOARD_KEEP_MS at most, so that its
-// URLs are fresh).
+// URLs are fresh). With [redis] the instances of metadata-api hand each other these texts, too, so that a share that is
+// hot at all of them is loaded once: since each look still judges by itself, what they hand each other is never shown
+// for a share that is not open, nor after its item has changed.
 #pragma once
 
 #include <stdbool.h>

@@ -121,15 +121,23 @@ static void wake(const struct cache *cache)
 	(void)written;
 }
 
-void cache_close(struct cache *cache)
+void cache_stop(struct cache *cache)
 {
-	if (cache == NULL)
+	if (cache == NULL || cache->is_ended)
 		return;
 	(void)pthread_mutex_lock(&cache->lock);
 	cache->is_stopping = true;
 	(void)pthread_mutex_unlock(&cache->lock);
 	wake(cache);
 	(void)pthread_join(cache->thread, NULL);
+	cache->is_ended = true;
+}
+
+void cache_close(struct cache *cache)
+{
+	if (cache == NULL)
+		return;
+	cache_stop(cache);
 	free_cache(cache);
 }
 
@@ -259,10 +267,4 @@ void cache_put(struct cache *cache, const char *key, const void *data, size_t le
 		cache_word("SET"), cache_word(key), { data, length }, cache_word("PX"), cache_word(life)
 	};
 	cache_call(cache, words, 5, NULL, NULL);
-}
-
-void cache_delete(struct cache *cache, const char *key, cache_done *done, void *context)
-{
-	const struct cache_word words[] = { cache_word("DEL"), cache_word(key) };
-	cache_call(cache, words, 2, done, context);
 }

@@ -39,7 +39,9 @@ enum rc cache_open(const struct cache_options *options, struct cache **ret_cache
 // The same by [redis]. *ret_cache is NULL, which all functions here accept, where its url is empty.
 enum rc cache_open_configured(const struct settings *settings, const char *name, struct metrics *metrics,
                               struct cache **ret_cache, struct err *err) MUST_CHECK;
-// Calls under way end with RC_UNAVAILABLE.
+// Ends the thread, and the calls under way with it; calls made from here on fail at once.
+void cache_stop(struct cache *cache);
+// Stop, and free it.
 void cache_close(struct cache *cache);
 // Connected just now. Any thread.
 bool cache_is_up(struct cache *cache);
@@ -66,7 +68,6 @@ struct cache_word cache_word(const char *text);
 // Send a command of 1 to 16 words. done may be NULL. cache may be NULL: RC_UNAVAILABLE. Any thread; never blocks.
 void cache_call(struct cache *cache, const struct cache_word *words, size_t count, cache_done *done, void *context);
 
-// GET, SET … PX, and DEL of a key.
+// GET, and SET … PX of a key.
 void cache_get(struct cache *cache, const char *key, cache_done *done, void *context);
 void cache_put(struct cache *cache, const char *key, const void *data, size_t length, int64_t life_ms);
-void cache_delete(struct cache *cache, const char *key, cache_done *done, void *context);

@@ -41,6 +41,7 @@ struct cache {
 	char *password;
 	int64_t timeout_ms;
 	pthread_t thread;
+	bool is_ended; // the thread, by cache_stop
 	int wake_fd;
 	struct metric *up;
 	struct metric *ok;

@@ -99,13 +99,3 @@ void cache_sealed_get(struct cache *cache, const char *name, int64_t most_age_ms
 	name_key(cache, name, getting->name_mac, key);
 	cache_get(cache, key, on_reply, getting);
 }
-
-void cache_sealed_delete(struct cache *cache, const char *name)
-{
-	char key[CACHE_KEY_SIZE];
-	uint8_t mac[SHA256_SIZE];
-	if (cache == NULL)
-		return;
-	name_key(cache, name, mac, key);
-	cache_delete(cache, key, NULL, NULL);
-}

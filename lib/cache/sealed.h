@@ -13,5 +13,3 @@ void cache_sealed_put(struct cache *cache, const char *name, const void *data, s
 // Its copy, if it is no older than most_age_ms: reply.data is what was put, reply.integer its age in milliseconds.
 // RC_NOT_FOUND: none, or too old; RC_CORRUPT: not ours; others as cache_call's. done as for cache_call.
 void cache_sealed_get(struct cache *cache, const char *name, int64_t most_age_ms, cache_done *done, void *context);
-// Forget it. Any thread; never blocks.
-void cache_sealed_delete(struct cache *cache, const char *name);

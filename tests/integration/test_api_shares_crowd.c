@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "base/settings.h"
 #include "tests/integration/support/account.h"
+#include "tests/integration/support/crowd.h"
 #include "tests/integration/support/http.h"
 #include "tests/integration/support/stack.h"
 #include "tests/unit/cmocka_all.h"
@@ -60,51 +61,16 @@ static int teardown(void **state)
 	return test_stack_teardown(state);
 }
 
-#define THREADS 40
-
-struct crowd {
-	const char *path;
-	int each;
-	int shown;   // 200
-	int used_up; // 403
-	int other;
-};
-
-static void *read_share(void *argument)
-{
-	struct crowd *crowd = argument;
-	for (int i = 0; i < crowd->each; i++) {
-		struct test_reply reply;
-		test_http(&(struct test_call){ .url = crowd->path }, &reply);
-		__atomic_fetch_add(reply.status == 200   ? &crowd->shown
-		                   : reply.status == 403 ? &crowd->used_up
-		                                         : &crowd->other,
-		                   1, __ATOMIC_RELAXED);
-		test_reply_done(&reply);
-	}
-	return NULL;
-}
-
-static struct crowd send_crowd(const struct share *share, int each)
-{
-	struct crowd crowd = { .path = share->path, .each = each };
-	pthread_t threads[THREADS];
-	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, read_share, &crowd), 0);
-	for (int i = 0; i < THREADS; i++)
-		(void)pthread_join(threads[i], NULL);
-	return crowd;
-}
-
 static void views_are_counted_exactly(void **state)
 {
 	(void)state;
 	struct share share;
 	make_share("{\"max_views\":25}", &share);
-	struct crowd crowd = send_crowd(&share, 2);
+	const char *const url = share.path;
+	struct test_crowd crowd = test_crowd_send(&url, 1, 2);
 	assert_int_equal(crowd.other, 0);
 	assert_int_equal(crowd.shown, 25);
-	assert_int_equal(crowd.used_up, 2 * THREADS - 25);
+	assert_int_equal(crowd.refused, 2 * TEST_CROWD_THREADS - 25);
 	assert_int_equal(views_of(&share), 25);
 	struct test_reply reply;
 	test_http_json("GET", share.path, NULL, NULL, &reply);
@@ -193,7 +159,8 @@ static void two_thousand_readers_cost_few_statements(void **state)
 	struct share share;
 	make_share("{}", &share);
 	int64_t looks = statements_run("share_open"), loads = statements_run("item_find");
-	struct crowd crowd = send_crowd(&share, 2000 / THREADS);
+	const char *const url = share.path;
+	struct test_crowd crowd = test_crowd_send(&url, 1, 2000 / TEST_CROWD_THREADS);
 	looks = statements_run("share_open") - looks;
 	loads = statements_run("item_find") - loads;
 	print_message("# 2,000 readers: %lld looks at the share, %lld times loaded\n", (long long)looks,

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/settings.h"
 #include "tests/integration/support/http.h"
 #include "tests/integration/support/processes.h"
 #include "tests/integration/support/stack.h"
@@ -117,4 +118,94 @@ void test_instance_kill(pid_t pid)
 {
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+// ---- two of them ----------------------------------------------------------------------------------------------------
+
+#define KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+// What an instance counts.
+static void get_metrics(const char *base, struct test_reply *ret_reply)
+{
+	char url[96];
+	(void)snprintf(url, sizeof url, "%s/metrics", base);
+	test_http(&(struct test_call){ .url = url }, ret_reply);
+}
+
+static bool has_redis(const char *base)
+{
+	struct test_reply reply;
+	get_metrics(base, &reply);
+	bool is_there = reply.status == 200 && strstr(reply.body, "\nsafelight_redis_up 1") != NULL;
+	test_reply_done(&reply);
+	return is_there;
+}
+
+static bool both_have_redis(void *context)
+{
+	const struct test_pair *pair = context;
+	return has_redis(pair->bases[0]) && has_redis(pair->bases[1]);
+}
+
+static bool none_has_redis(void *context)
+{
+	const struct test_pair *pair = context;
+	return !has_redis(pair->bases[0]) && !has_redis(pair->bases[1]);
+}
+
+void test_pair_await(const struct test_pair *pair, bool is_up)
+{
+	struct test_pair copy = *pair;
+	test_wait(is_up ? both_have_redis : none_has_redis, &copy, START_MS,
+	          is_up ? "Redis at both" : "Redis to be gone");
+}
+
+void test_pair_start(struct test_pair *pair, const char *service, const char *setting, const char *value)
+{
+	const struct settings *settings = test_stack_settings();
+	char url[64];
+	*pair = (struct test_pair){ .service = service, .redis_port = test_free_port() };
+	pair->redis = test_redis_start(pair->redis_port, NULL);
+	(void)snprintf(url, sizeof url, "redis://127.0.0.1:%u", pair->redis_port);
+	// Machines that test are busy: nobody is to give Redis up only for that.
+	const char *const with[] = { "SAFELIGHT_REDIS_URL",
+		                     url,
+		                     "SAFELIGHT_REDIS_KEY",
+		                     KEY,
+		                     "SAFELIGHT_REDIS_TIMEOUT_MS",
+		                     "500",
+		                     setting,
+		                     value,
+		                     NULL };
+	test_stack_restart_with(service, with);
+	test_stack_run("wait", service);
+	(void)snprintf(pair->bases[0], sizeof pair->bases[0], "http://%s",
+	               strcmp(service, "api") == 0 ? settings->api_listen : settings->ingest_listen);
+	pair->second = test_instance_start(service, with, pair->bases[1]);
+	test_pair_await(pair, true);
+}
+
+void test_pair_stop(struct test_pair *pair)
+{
+	if (pair->second > 0)
+		test_instance_kill(pair->second);
+	if (pair->redis > 0)
+		test_instance_kill(pair->redis);
+	(void)test_stack_try("restart", pair->service);
+}
+
+int64_t test_pair_statements(const struct test_pair *pair, const char *statement)
+{
+	char line[120];
+	int64_t count = 0;
+	(void)snprintf(line, sizeof line, "_count{statement=\"%s\"} ", statement);
+	for (int i = 0; i < 2; i++) {
+		struct test_reply reply;
+		get_metrics(pair->bases[i], &reply);
+		test_assert_status(&reply, 200);
+		const char *found = strstr(reply.body, line);
+		count += found == NULL ? 0 : strtoll(found + strlen(line), NULL, 10);
+		test_reply_done(&reply);
+	}
+	return count;
 }
