@@ -165,7 +165,7 @@ $(BUILD)/obj/transcoder/decoder/planar_resample.o $(BUILD)/obj/transcoder/decode
 $(BUILD)/bin/safelight-decoder: $(DECODER_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lseccomp -ljansson $(LIBS_base) -lm
+	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lfontconfig -lseccomp -ljansson $(LIBS_base) -lm
 
 define SERVICE_RULE
 $(BUILD)/bin/$(BINARY_$(1)): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(FOLDER_$(1))/*.c) $(if $(filter transcoder,$(1)),$(wildcard transcoder/wire/*.c))) $(ARCHIVES)

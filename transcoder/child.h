@@ -18,7 +18,7 @@ struct child;
 
 struct child_config {
 	const char *decoder;       // path of the binary
-	const char *profile;       // "photo"
+	const char *profile;       // "photo" or "document"
 	uint32_t uid;              // user and group id of the child when we run as root; ignored otherwise
 	int nice;                  // 0..19
 	uint64_t memory_bytes;     // address space (RLIMIT_AS); 0: no limit (sanitizer builds)

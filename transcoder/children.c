@@ -7,16 +7,21 @@
 #include "base/metrics.h"
 #include "base/retry.h"
 #include "base/settings.h"
+#include "media/preset.h"
 #include "transcoder/child.h"
 #include "transcoder/pool.h"
 #include "transcoder/transcoder.h"
 
-#define PROFILE "photo"
 #define READY_MS 20000
 // A child that stays larger than this between jobs is replaced: fragmentation, not need.
 #define RESIDENT_BYTES_MOST (256u * 1024 * 1024)
 
 static const struct retry_policy STARTING = { .attempts = 10, .base_ms = 100, .cap_ms = 5000 };
+
+const char *children_profile(const char *pool)
+{
+	return strcmp(pool, PRESET_POOL_DOCUMENT) == 0 ? "document" : "photo";
+}
 
 static struct child *start_child(struct children *children, struct err *err)
 {
@@ -24,7 +29,7 @@ static struct child *start_child(struct children *children, struct err *err)
 	const struct settings *settings = pool->transcoder->settings;
 	const struct child_config config = {
 		.decoder = pool->transcoder->decoder,
-		.profile = PROFILE,
+		.profile = children_profile(pool->name),
 		.uid = (uint32_t)settings->transcoder_decoder_uid,
 		.nice = (int)pool_read_live(pool).nice,
 		.memory_bytes = (uint64_t)settings->transcoder_decode_memory_bytes,

@@ -24,3 +24,6 @@ struct child *children_take(struct children *children, const char *owner, struct
 void children_renew(struct children *children, bool is_usable);
 
 void children_done(struct children *children);
+
+// The sandbox profile of a pool's children, by the pool's name: "document" for documents, "photo" for all others.
+const char *children_profile(const char *pool);

@@ -26,6 +26,7 @@
 #include "media/preset_set.h"
 #include "store/store.h"
 #include "transcoder/child.h"
+#include "transcoder/children.h"
 #include "transcoder/keeper.h"
 #include "transcoder/live.h"
 #include "transcoder/pool.h"
@@ -84,13 +85,13 @@ static enum rc find_decoder(struct transcoder *transcoder, struct err *err)
 	return RC_OK;
 }
 
-// Start one child to learn, and say, which layers of the sandbox hold here; without the required ones do not start.
-static enum rc probe_sandbox(struct transcoder *transcoder, struct err *err)
+// Start one child of a profile to learn, and say, which layers of the sandbox hold here.
+static enum rc probe_profile(struct transcoder *transcoder, const char *profile, struct err *err)
 {
 	const struct settings *settings = transcoder->settings;
 	const struct child_config config = {
 		.decoder = transcoder->decoder,
-		.profile = "photo",
+		.profile = profile,
 		.uid = (uint32_t)settings->transcoder_decoder_uid,
 		.memory_bytes = (uint64_t)settings->transcoder_decode_memory_bytes,
 		.max_output_bytes = (uint64_t)settings->transcoder_max_output_bytes,
@@ -105,12 +106,22 @@ static enum rc probe_sandbox(struct transcoder *transcoder, struct err *err)
 		const struct wire_ready *ready = child_ready(child);
 		wire_layers_text(ready->layers, transcoder->layers, sizeof transcoder->layers);
 		memcpy(transcoder->codecs, ready->codecs, sizeof transcoder->codecs);
-		LOG_EVENT(LOG_INFO, "sandbox", LOG_TEXT("layers", transcoder->layers),
+		LOG_EVENT(LOG_INFO, "sandbox", LOG_TEXT("profile", profile), LOG_TEXT("layers", transcoder->layers),
 		          LOG_INT("landlock_abi", ready->landlock_abi),
 		          LOG_INT("warm_up_milliseconds", ready->warm_up_ms), LOG_TEXT("codecs", ready->codecs));
 	}
 	child_free(child);
 	return rc == RC_OK ? RC_OK : err_prefix(err, rc, "the decoder's sandbox");
+}
+
+// Each profile that a pool works in; without the layers that are required do not start. What is said of the photo
+// profile last stands for all in the status.
+static enum rc probe_sandbox(struct transcoder *transcoder, struct err *err)
+{
+	enum rc rc = RC_OK;
+	if (settings_find_pool(transcoder->settings, PRESET_POOL_DOCUMENT) != NULL)
+		rc = probe_profile(transcoder, children_profile(PRESET_POOL_DOCUMENT), err);
+	return rc == RC_OK ? probe_profile(transcoder, children_profile(PRESET_POOL_FAST), err) : rc;
 }
 
 static enum rc check_choices(const struct settings *settings, struct err *err)

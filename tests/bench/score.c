@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "tests/hostile/grading.h"
 #include "transcoder/decoder/codecs.h"
+#include "transcoder/decoder/profile.h"
 
 struct totals {
 	double bytes, ssim, chroma;
@@ -88,7 +89,7 @@ int main(int argument_count, char **arguments)
 		(void)fputs("usage: score FOLDER PHOTO...\n", stderr);
 		return 2;
 	}
-	if (!codecs_start(&failure))
+	if (!codecs_start(&profile_photo, &failure))
 		return 1;
 	for (int i = 2; i < argument_count; i++) {
 		if (!add_photo(arguments[1], arguments[i], &totals))

@@ -91,7 +91,7 @@ int main(int argument_count, char **arguments)
 		(void)fputs("usage: transcode planar|general|both FOLDER|- FILE...\n", stderr);
 		return 2;
 	}
-	if (!codecs_start(&failure)) {
+	if (!codecs_start(&profile_photo, &failure)) {
 		(void)fprintf(stderr, "%s\n", failure.detail);
 		return 1;
 	}

@@ -2,7 +2,7 @@
 WIRE_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/wire/*.c))
 CHILD_OBJECTS := $(addprefix $(BUILD)/obj/transcoder/,child.o child_run.o child_spawn.o) $(WIRE_OBJECTS)
 SANDBOX_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/decoder/sandbox*.c))
-RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o bytes.o exif_block.o)
+RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o bytes.o documents.o document_bombs.o exif_block.o)
 SMALL_ARCHIVES := $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 BREAKOUT := $(BUILD)/tests/hostile/breakout
 UNFILTERED := $(BUILD)/tests/hostile/unfiltered
@@ -41,7 +41,7 @@ $(BUILD)/tests/integration/test_transcoder_sandbox: | $(UNFILTERED)
 # Calls the decoder's paths itself, so it has the decoder's objects in it (bench.mk has BARE_DECODER).
 $(BUILD)/tests/integration/test_decoder_planar: $(sort $(BUILD)/obj/tests/integration/test_decoder_planar.o $(BUILD)/obj/tests/hostile/grading.o $(RIG_OBJECTS) $(CHILD_OBJECTS) \
 		$(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/decoder_main.c,$(wildcard transcoder/decoder/*.c)))) $(SMALL_ARCHIVES)
-	$(call LINK_TEST,-lcmocka -lturbojpeg $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lseccomp -lz)
+	$(call LINK_TEST,-lcmocka -lturbojpeg $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lfontconfig -lseccomp -lz)
 $(BUILD)/tests/unit/test_planar_resample: $(addprefix $(BUILD)/obj/,tests/unit/test_planar_resample.o \
 		transcoder/decoder/planar_resample.o transcoder/decoder/planar_plane.o) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)

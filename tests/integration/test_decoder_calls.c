@@ -1,5 +1,6 @@
-// The allow-list of system calls, frozen: over a corpus of every format, good, cut and hostile, the real decoder in its
-// real sandbox uses each call on the list (or the list says why not), and needs none beyond it.
+// The allow-list of system calls of each profile, frozen: over a corpus of every format, good, cut and hostile, the
+// real decoder in its real sandbox uses each call on the list (or the list says why not), and needs none beyond it. Of
+// the documents' one also: what is opened is a font, whatever they refer to.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "tests/hostile/bombs.h"
+#include "tests/hostile/documents.h"
 #include "tests/hostile/pictures.h"
 #include "tests/hostile/rig.h"
 #include "tests/unit/cmocka_all.h"
@@ -57,6 +59,7 @@ static const struct {
 	{ "poll", "the wait for the supervisor, with or without a deadline" },
 	{ "ppoll", "the wait for the supervisor, with or without a deadline" },
 	{ "read", "GLib's wakeups" },
+	{ "faccessat", "access, where the machine has no such call" },
 };
 
 static struct rig rig;
@@ -232,22 +235,13 @@ static const char *why_unused(const char *name)
 	return NULL;
 }
 
-static void the_list_is_what_the_corpus_needs(void **state)
+// Each call of the list was used, or has its reason; the trace is kept when that is not so.
+static void check_list(bool opens_files, const bool used[NUMBERS])
 {
-	struct corpus corpus = { 0 };
-	bool used[NUMBERS] = { false };
 	int allowed[SANDBOX_CALLS_MOST];
-	size_t count = sandbox_list_calls(allowed), unexplained = 0;
+	size_t count = sandbox_list_calls(opens_files, allowed), unexplained = 0;
 
-	(void)state;
-	if (!start_trace()) {
-		print_message("SKIPPED: strace may not trace here\n");
-		skip();
-	}
-	run_corpus(&corpus);
-	stop_trace();
-	read_trace(used);
-	print_message("%zu runs; used:", corpus.files);
+	print_message("used:");
 	for (size_t i = 0; i < count; i++) {
 		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, allowed[i]);
 
@@ -261,13 +255,131 @@ static void the_list_is_what_the_corpus_needs(void **state)
 	print_message("\n");
 	assert_int_equal(unexplained, 0);
 	assert_true(used[SCMP_SYS(mmap)] && used[SCMP_SYS(recvmsg)]); // the trace did see it
-	(void)unlink(trace_path);                                     // kept when it is needed
+}
+
+static void run_profile(const char *profile, void (*run)(struct corpus *corpus), bool ret_used[NUMBERS])
+{
+	struct corpus corpus = { 0 };
+
+	rig_done(&rig);
+	rig.config.profile = profile;
+	if (!start_trace()) {
+		print_message("SKIPPED: strace may not trace here\n");
+		skip();
+	}
+	run(&corpus);
+	stop_trace();
+	read_trace(ret_used);
+	print_message("%s: %zu runs\n", profile, corpus.files);
+}
+
+static void the_list_is_what_pictures_need(void **state)
+{
+	bool used[NUMBERS] = { false };
+
+	(void)state;
+	run_profile("photo", run_corpus, used);
+	check_list(false, used);
+	(void)unlink(trace_path); // kept when it is needed
+}
+
+// ---- documents ------------------------------------------------------------------------------------------------------
+
+#define SECRET "/etc/passwd"
+
+static void run_document_bombs(struct corpus *corpus)
+{
+	for (size_t i = 0; i < document_bomb_count; i++) {
+		struct buffer file;
+
+		if (document_bombs[i].reason == REASON_DECODE_TIMEOUT || document_bombs[i].any_end)
+			continue; // what may end the child
+		buffer_init(&file, DOCUMENT_BYTES_MOST);
+		document_bombs[i].make(&file);
+		run_bytes(corpus, document_bombs[i].name, file.data, file.length);
+		buffer_done(&file);
+	}
+}
+
+static void run_documents(struct corpus *corpus)
+{
+	static const char *const fonts[] = { "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", NULL };
+	// In fonts that the warm-up has not met.
+	static const char svg[] = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 200 100'><text y='50' "
+	                          "font-family='monospace' font-weight='bold'>a</text><text y='90' font-family='serif' "
+	                          "font-style='italic'>\xd7\x90\xe4\xb8\xad</text></svg>";
+	const struct wire_job before = rig.job;
+	struct buffer file;
+
+	buffer_init(&file, DOCUMENT_BYTES_MOST);
+	run_bytes(corpus, "svg", svg, sizeof svg - 1);
+	for (size_t i = 0; i < LENGTH_OF(fonts); i++) {
+		buffer_clear(&file);
+		assert_true(document_make_text(fonts[i], &file));
+		run_bytes(corpus, "text", file.data, file.length);
+		run_bytes(corpus, "text", file.data, file.length * 2 / 3);
+	}
+	run_file(corpus, RIG_SAMPLES, "safelight.svg");
+	run_file(corpus, RIG_SAMPLES, "safelight.pdf");
+	run_document_bombs(corpus);
+	rig.job.step_count = 1;
+	for (size_t i = 0; i < reference_count; i++) {
+		rig.job.encodings[0].format = i % 2 == 0 ? FORMAT_JPEG : FORMAT_AVIF;
+		buffer_clear(&file);
+		document_make_reference(&references[i], "file://" SECRET, &file);
+		run_bytes(corpus, references[i].name, file.data, file.length);
+		buffer_clear(&file);
+		document_make_reference(&references[i], SECRET, &file);
+		run_bytes(corpus, references[i].name, file.data, file.length);
+	}
+	buffer_done(&file);
+	rig.job = before;
+}
+
+// No file but fonts was opened, and nothing that a document names was even tried.
+static void check_opened(void)
+{
+	static const char *const folders[] = { "/usr/share/fonts", "/usr/share/poppler" };
+	char line[4096];
+	CLEANUP(close_stream) FILE *stream = fopen(trace_path, "re");
+	size_t fonts = 0;
+
+	assert_non_null(stream);
+	while (fgets(line, sizeof line, stream) != NULL) {
+		const char *path = strstr(line, "openat(AT_FDCWD, \"");
+		bool is_font = false;
+
+		if (strstr(line, SECRET) != NULL)
+			fail_msg("tried: %s", line);
+		if (path == NULL || strstr(line, "= -1 ") != NULL)
+			continue;
+		path = strchr(path, '"') + 1;
+		for (size_t i = 0; i < LENGTH_OF(folders); i++)
+			is_font |= strncmp(path, folders[i], strlen(folders[i])) == 0;
+		if (!is_font)
+			fail_msg("opened: %s", line);
+		fonts++;
+	}
+	print_message("%zu fonts and encodings opened\n", fonts);
+	assert_true(fonts > 0);
+}
+
+static void the_list_is_what_documents_need(void **state)
+{
+	bool used[NUMBERS] = { false };
+
+	(void)state;
+	run_profile("document", run_documents, used);
+	check_list(true, used);
+	check_opened();
+	(void)unlink(trace_path);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_list_is_what_the_corpus_needs),
+		cmocka_unit_test(the_list_is_what_pictures_need),
+		cmocka_unit_test(the_list_is_what_documents_need),
 	};
 
 	return cmocka_run_group_tests(tests, open_rig, close_rig);

@@ -462,7 +462,7 @@ static int start_codecs(void **state)
 	struct failure failure = { 0 };
 
 	(void)state;
-	if (!codecs_start(&failure))
+	if (!codecs_start(&profile_photo, &failure))
 		fail_msg("%s", failure.detail);
 	return 0;
 }

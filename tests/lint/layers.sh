@@ -53,6 +53,7 @@ only 'vips' transcoder/decoder/
 only '(jpeglib|libheif|webp/)' transcoder/decoder/
 only 'seccomp' transcoder/decoder/
 only 'libexif' transcoder/decoder/
+only 'fontconfig' transcoder/decoder/
 only 'ngx_' cdn-config/
 only 'sodium' 'lib/base/|metadata-api/password'
 only 'openssl' 'lib/base/'

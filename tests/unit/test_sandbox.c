@@ -202,7 +202,7 @@ static int check_empty_root(void)
 {
 	if (unshare(CLONE_NEWNS) != 0)
 		return 99;
-	if (!sandbox_empty_root())
+	if (!sandbox_empty_root(NULL))
 		return 1;
 	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
 		return 2;
@@ -225,6 +225,74 @@ static void test_root_is_empty(void **state)
 	assert_holds(check_empty_root);
 }
 
+// ---- the folders that stay readable ----
+
+static const char *const readable[] = { "/usr/share/fonts", "/usr/share/no-such-folder", NULL };
+
+static bool can_list(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
+}
+
+static int check_readable_root(void)
+{
+	if (unshare(CLONE_NEWNS) != 0)
+		return 99;
+	if (!can_list(readable[0]))
+		return 98;
+	if (!sandbox_empty_root(readable))
+		return 1;
+	if (!can_list(readable[0]))
+		return 2;
+	if (can_list("/usr/share/doc") || open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
+		return 3;
+	if (open("/usr/share/fonts/../../../etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
+		return 4;
+	if (open("/usr/share/fonts/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EROFS)
+		return 5;
+	if (open("/usr/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EROFS)
+		return 6;
+	return 0;
+}
+
+static void test_root_holds_what_is_readable(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("SKIPPED: a mount namespace of its own needs root\n");
+		skip();
+	}
+	assert_holds(check_readable_root);
+}
+
+static int check_readable_landlock(void)
+{
+	uint32_t abi = 0, layers = 0;
+	int ruleset = sandbox_new_ruleset(&abi, &layers);
+
+	if (!sandbox_allow_reading(ruleset, readable) || sandbox_confine_threads(NULL, 0, ruleset, NULL) != RC_OK)
+		return 20;
+	if (!can_list(readable[0]))
+		return 1;
+	if (can_list("/usr/share/doc") || errno != EACCES)
+		return 2;
+	if (open("/usr/share/fonts/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EACCES)
+		return 3;
+	return try_everything();
+}
+
+static void test_landlock_lets_read_what_is_readable(void **state)
+{
+	(void)state;
+	if (!has_landlock())
+		skip();
+	assert_holds(check_readable_landlock);
+}
+
 // ---- allow-list ----
 
 static void *allocate(void *unused)
@@ -240,7 +308,7 @@ static int check_thread_after_filter(void)
 {
 	pthread_t thread;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3))
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3, false))
 		return 1;
 	return pthread_create(&thread, NULL, allocate, NULL) == 0 && pthread_join(thread, NULL) == 0 ? 0 : 2;
 }
@@ -254,13 +322,44 @@ static void test_other_calls_kill(void **state)
 	(void)state;
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3))
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3, false))
 			_exit(1);
 		_exit(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? 2 : 3);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+// With files to read: reading is all that they are opened for.
+static void test_files_are_opened_for_reading_only(void **state)
+{
+	static const struct {
+		int flags;
+		bool lives;
+	} opens[] = { { O_RDONLY | O_CLOEXEC, true },
+		      { O_RDONLY | O_DIRECTORY, true },
+		      { O_WRONLY, false },
+		      { O_RDWR, false },
+		      { O_RDONLY | O_TRUNC, false },
+		      { O_RDONLY | O_CREAT, false },
+		      { O_TMPFILE | O_RDWR, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(opens) / sizeof(opens[0]); i++) {
+		pid_t pid = fork();
+		int status = 0;
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_allow_calls(3, true))
+				_exit(1);
+			(void)open("/nowhere", opens[i].flags, 0600);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WIFEXITED(status) && WEXITSTATUS(status) == 0, opens[i].lives);
+	}
 }
 
 // Codecs start threads while they work, so clone must work, in the one form that is a thread.
@@ -278,7 +377,10 @@ int main(void)
 		cmocka_unit_test(test_landlock_keeps_signals_and_sockets_inside),
 		cmocka_unit_test(test_rights_are_gone),
 		cmocka_unit_test(test_root_is_empty),
+		cmocka_unit_test(test_root_holds_what_is_readable),
+		cmocka_unit_test(test_landlock_lets_read_what_is_readable),
 		cmocka_unit_test(test_other_calls_kill),
+		cmocka_unit_test(test_files_are_opened_for_reading_only),
 		cmocka_unit_test(test_threads_can_start),
 	};
 

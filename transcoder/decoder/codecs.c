@@ -11,7 +11,10 @@
 #include <vips/vips.h>
 #include <webp/encode.h>
 
+#include "transcoder/decoder/document.h"
+#include "transcoder/decoder/fonts.h"
 #include "transcoder/decoder/picture.h"
+#include "transcoder/decoder/profile.h"
 
 // Logging opens the time zone's file for its time stamps, which the sandbox forbids; what matters comes back as an
 // error. What is fatal to GLib is an allocation that failed.
@@ -34,8 +37,8 @@ static GLogWriterOutput drop_structured_log(GLogLevelFlags level, const GLogFiel
 }
 
 // libvips loads every plugin it finds (ImageMagick, PDF, OpenSlide, JPEG XL, HEIF on Debian). Point it to a folder that
-// is not there, and load the one we want ourselves. Where HEIF is built in, there is nothing to load.
-static bool load_heif(struct failure *failure)
+// is not there, and load the ones we want ourselves.
+bool codecs_load_plugin(const char *file, const char *class_name, struct failure *failure)
 {
 	typedef const char *check_init_function(GModule * module);
 	check_init_function *check_init;
@@ -44,27 +47,25 @@ static bool load_heif(struct failure *failure)
 	void *plugin;
 	const char *slash;
 
-	if (g_type_from_name("VipsForeignLoadHeif") != 0)
+	if (g_type_from_name(class_name) != 0)
 		return true;
 	if (dladdr((void *)vips_init, &library) == 0 || library.dli_fname == NULL ||
 	    (slash = strrchr(library.dli_fname, '/')) == NULL)
 		return failure_set(failure, REASON_INTERNAL, "cannot tell where libvips lies");
-	(void)snprintf(path, sizeof(path), "%.*s/vips-modules-%d.%d/vips-heif.so", (int)(slash - library.dli_fname),
-	               library.dli_fname, VIPS_MAJOR_VERSION, VIPS_MINOR_VERSION);
+	(void)snprintf(path, sizeof(path), "%.*s/vips-modules-%d.%d/%s", (int)(slash - library.dli_fname),
+	               library.dli_fname, VIPS_MAJOR_VERSION, VIPS_MINOR_VERSION, file);
 	plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL); // never closed: its types stay registered
 	if (plugin == NULL)
-		return failure_set(failure, REASON_INTERNAL, "no HEIF plugin: %s", dlerror());
+		return failure_set(failure, REASON_INTERNAL, "no plugin: %.150s", dlerror());
 	check_init = (check_init_function *)dlsym(plugin, "g_module_check_init");
-	if (check_init == NULL || check_init(NULL) != NULL || g_type_from_name("VipsForeignLoadHeif") == 0)
-		return failure_set(failure, REASON_INTERNAL, "the HEIF plugin does not start");
+	if (check_init == NULL || check_init(NULL) != NULL || g_type_from_name(class_name) == 0)
+		return failure_set(failure, REASON_INTERNAL, "the plugin %s does not start", file);
 	return true;
 }
 
-// Trust nothing that libvips's authors do not fuzz, then nothing of that kind but the few classes that the profile
-// needs.
+// Nothing of that kind but the few classes that the profile needs.
 static void allow_only(const char *kind, const char *const *classes, size_t count)
 {
-	vips_block_untrusted_set(TRUE);
 	vips_operation_block_set(kind, TRUE);
 	for (size_t i = 0; i < count; i++)
 		vips_operation_block_set(classes[i], FALSE);
@@ -77,17 +78,21 @@ void codecs_block_savers(void)
 	allow_only("VipsForeignSave", allowed, sizeof(allowed) / sizeof(allowed[0]));
 }
 
-static void block_loaders(void)
+static void block_loaders(const struct profile *profile)
 {
-	static const char *const allowed[] = {
+	static const char *const of_photos[] = {
 		"VipsForeignLoadJpeg",  "VipsForeignLoadPng",  "VipsForeignLoadWebp",
 		"VipsForeignLoadNsgif", "VipsForeignLoadHeif", "VipsForeignLoadTiff",
 	};
+	static const char *const of_documents[] = { "VipsForeignLoadPdf", "VipsForeignLoadSvg" };
 
-	allow_only("VipsForeignLoad", allowed, sizeof(allowed) / sizeof(allowed[0]));
+	if (profile == &profile_document)
+		allow_only("VipsForeignLoad", of_documents, sizeof(of_documents) / sizeof(of_documents[0]));
+	else
+		allow_only("VipsForeignLoad", of_photos, sizeof(of_photos) / sizeof(of_photos[0]));
 }
 
-bool codecs_start(struct failure *failure)
+bool codecs_start(const struct profile *profile, struct failure *failure)
 {
 	(void)g_log_set_default_handler(drop_log, NULL);
 	g_log_set_writer_func(drop_structured_log, NULL, NULL);
@@ -105,7 +110,10 @@ bool codecs_start(struct failure *failure)
 		return failure_set(failure, REASON_INTERNAL, "no memory");
 	if (VIPS_INIT("safelight-decoder") != 0)
 		return picture_failed(failure, "start of libvips");
-	if (!load_heif(failure))
+	// Where HEIF is built in, there is nothing to load. The document profile needs it to write AVIF.
+	if (!codecs_load_plugin("vips-heif.so", "VipsForeignLoadHeif", failure))
+		return false;
+	if (profile == &profile_document && (!fonts_start(failure) || !document_start(failure)))
 		return false;
 	// No picture comes twice, so the cache would only keep memory (and one owner's bytes) alive.
 	vips_cache_set_max(0);
@@ -113,7 +121,8 @@ bool codecs_start(struct failure *failure)
 	vips_cache_set_max_files(0);
 	// One child a core: more threads would only fight.
 	vips_concurrency_set(1);
-	block_loaders();
+	vips_block_untrusted_set(TRUE); // what libvips's authors do not fuzz; it comes first, for it blocks PDF and SVG
+	block_loaders(profile);
 	return true;
 }
 

@@ -1,5 +1,5 @@
-// safelight-decoder: turns one hostile picture after the other into variants, inside a sandbox, for the transcoder that
-// started it.
+// safelight-decoder: turns one hostile picture (or document, by the profile) after the other into variants, inside a
+// sandbox, for the transcoder that started it.
 //
 // usage: safelight-decoder PROFILE UID MEMORY_BYTES FILE_BYTES CPU_SECONDS NAMESPACES
 // with the transcoder's socket as descriptor 3; nobody else can use it. It holds no credentials, reads no files and no
@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "transcoder/decoder/codecs.h"
+#include "transcoder/decoder/profile.h"
 #include "transcoder/decoder/sandbox.h"
 #include "transcoder/decoder/serve.h"
 #include "transcoder/wire/channel.h"
@@ -34,11 +34,13 @@ static bool parse_number(const char *text, uint64_t most, uint64_t *ret_value)
 	return true;
 }
 
-static bool parse_arguments(int count, char **arguments, struct sandbox_options *ret_options, uint32_t *ret_cpu_seconds)
+static bool parse_arguments(int count, char **arguments, const struct profile **ret_profile,
+                            struct sandbox_options *ret_options, uint32_t *ret_cpu_seconds)
 {
 	uint64_t uid, memory_bytes, file_bytes, cpu_seconds, namespaces;
+	const struct profile *profile;
 
-	if (count != 7 || strcmp(arguments[1], "photo") != 0)
+	if (count != 7 || (profile = profile_find(arguments[1])) == NULL)
 		return false;
 	if (!parse_number(arguments[2], UINT32_MAX - 1, &uid) ||
 	    !parse_number(arguments[3], INT64_MAX, &memory_bytes) ||
@@ -48,7 +50,9 @@ static bool parse_arguments(int count, char **arguments, struct sandbox_options 
 	*ret_options = (struct sandbox_options){ .uid = (uint32_t)uid,
 		                                 .memory_bytes = memory_bytes,
 		                                 .file_bytes = file_bytes,
-		                                 .namespaces = namespaces == 1 };
+		                                 .namespaces = namespaces == 1,
+		                                 .readable = profile->readable };
+	*ret_profile = profile;
 	*ret_cpu_seconds = (uint32_t)cpu_seconds;
 	return true;
 }
@@ -78,6 +82,7 @@ static bool send_ready(const struct sandbox_report *report, int64_t started_us)
 
 int main(int argument_count, char **arguments)
 {
+	const struct profile *profile;
 	struct sandbox_options options;
 	struct sandbox_report report;
 	struct failure failure = { 0 };
@@ -85,16 +90,16 @@ int main(int argument_count, char **arguments)
 	uint32_t cpu_seconds;
 	int64_t started_us = clock_monotonic_us();
 
-	if (!parse_arguments(argument_count, arguments, &options, &cpu_seconds)) {
+	if (!parse_arguments(argument_count, arguments, &profile, &options, &cpu_seconds)) {
 		(void)fputs("safelight-decoder is started by safelight-transcoder only\n", stderr);
 		return WIRE_EXIT_FAILED;
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); // until sandbox_close sets it again
-	if (!codecs_start(&failure) || !codecs_warm_up(&failure))
+	if (!codecs_start(profile, &failure) || !codecs_warm_up(profile, &failure))
 		return give_up(failure.reason, failure.detail);
 	if (sandbox_close(&options, SOCKET, &report, &err) != RC_OK)
 		return give_up(REASON_INTERNAL, err.text);
 	if (!send_ready(&report, started_us))
 		return WIRE_EXIT_FAILED;
-	return serve_jobs(SOCKET, cpu_seconds) == RC_UNAVAILABLE ? WIRE_EXIT_DONE : WIRE_EXIT_FAILED;
+	return serve_jobs(profile, SOCKET, cpu_seconds) == RC_UNAVAILABLE ? WIRE_EXIT_DONE : WIRE_EXIT_FAILED;
 }

@@ -78,6 +78,14 @@ static enum rc become_nobody(uint32_t uid, struct err *err)
 	return RC_OK;
 }
 
+// Where files may be opened, something besides the allow-list must say which: Landlock or the root.
+static bool bound_reading(const char *const *readable, int ruleset, uint32_t layers)
+{
+	if (ruleset >= 0)
+		return sandbox_allow_reading(ruleset, readable);
+	return (layers & WIRE_LAYER_EMPTY_ROOT) != 0;
+}
+
 enum rc sandbox_close(const struct sandbox_options *options, int socket, struct sandbox_report *ret_report,
                       struct err *err)
 {
@@ -95,7 +103,7 @@ enum rc sandbox_close(const struct sandbox_options *options, int socket, struct 
 		report.layers |= WIRE_LAYER_LIMITS;
 	if (options->namespaces) {
 		report.layers |= WIRE_LAYER_NAMESPACES;
-		if (sandbox_empty_root())
+		if (sandbox_empty_root(options->readable))
 			report.layers |= WIRE_LAYER_EMPTY_ROOT;
 	}
 	if (options->uid != 0) {
@@ -109,13 +117,15 @@ enum rc sandbox_close(const struct sandbox_options *options, int socket, struct 
 		return err_set(err, RC_INTERNAL, "prctl: %s", strerror(errno));
 
 	ruleset = sandbox_new_ruleset(&report.landlock_abi, &landlock_layers);
+	if (options->readable != NULL && !bound_reading(options->readable, ruleset, report.layers))
+		return err_set(err, RC_DENIED, "nothing here bounds which files can be read");
 	rc = sandbox_confine_threads(threads, thread_count, ruleset, err);
 	if (ruleset >= 0)
 		(void)close(ruleset);
 	if (rc != RC_OK)
 		return rc;
 	report.layers |= WIRE_LAYER_NO_NEW_PRIVILEGES | landlock_layers;
-	if (sandbox_allow_calls(socket))
+	if (sandbox_allow_calls(socket, options->readable != NULL))
 		report.layers |= WIRE_LAYER_SECCOMP | WIRE_LAYER_NO_NEW_CODE;
 	*ret_report = report;
 	return RC_OK;

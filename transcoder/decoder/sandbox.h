@@ -16,6 +16,9 @@ struct sandbox_options {
 	uint64_t memory_bytes; // address space; 0: unlimited
 	uint64_t file_bytes;   // largest file (memory file) that can be written
 	bool namespaces;       // the supervisor gave us namespaces of our own
+	// Folders in which files may still be opened for reading, ended by NULL; NULL: none. They are public (fonts),
+	// and all there is below the root.
+	const char *const *readable;
 };
 
 struct sandbox_report {
@@ -25,7 +28,8 @@ struct sandbox_report {
 
 // Close the box around all threads of the process. It cannot be opened again. socket is the only descriptor with which
 // messages may be exchanged afterwards. Call once, from the main thread, while no other thread starts threads.
-// RC_DENIED: root's rights could not be given up, so nothing may be decoded. RC_INTERNAL: memory or threads out of
+// RC_DENIED: root's rights could not be given up, or files may be read and neither Landlock nor the root bounds which,
+// so nothing may be decoded. RC_INTERNAL: memory or threads out of
 // hand.
 enum rc sandbox_close(const struct sandbox_options *options, int socket, struct sandbox_report *ret_report,
                       struct err *err) MUST_CHECK;

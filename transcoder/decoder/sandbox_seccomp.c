@@ -15,6 +15,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 // What glibc's pthread_create asks of clone: a thread of this process and nothing else.
 #define THREAD_FLAGS                                                                                       \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
@@ -61,6 +63,16 @@ static const int free_calls[] = {
 	SCMP_SYS(sysinfo),
 };
 
+// In the document profile, which opens fonts as it meets them: where, is for the root and Landlock to say.
+static const int file_calls[] = {
+	SCMP_SYS(access), SCMP_SYS(faccessat),
+	SCMP_SYS(newfstatat), // by path: of the same
+	SCMP_SYS(getdents64), // poppler lists its encodings for each document
+};
+
+// openat for anything but reading.
+#define NOT_READING (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
+
 // Call where one argument must be as said.
 struct narrow_call {
 	int number;
@@ -106,30 +118,43 @@ static bool allow_narrow(scmp_filter_ctx filter, int socket)
 	return true;
 }
 
-static bool fill_filter(scmp_filter_ctx filter, int socket)
+// Reading alone; without the folders of the profile there is nothing to open.
+static bool allow_files(scmp_filter_ctx filter)
+{
+	for (size_t i = 0; i < LENGTH_OF(file_calls); i++) {
+		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, file_calls[i], 0) != 0)
+			return false;
+	}
+	// (FreeType marks what it has opened as closed on exec.)
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+	                        SCMP_A2(SCMP_CMP_MASKED_EQ, NOT_READING, O_RDONLY)) == 0 &&
+	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_SETFD)) == 0;
+}
+
+static bool fill_filter(scmp_filter_ctx filter, int socket, bool opens_files)
 {
 	// For all threads, and calls by another ABI (32 bits) die like forbidden ones.
 	if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) != 0 ||
 	    seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
 		return false;
-	for (size_t i = 0; i < sizeof(free_calls) / sizeof(free_calls[0]); i++) {
+	for (size_t i = 0; i < LENGTH_OF(free_calls); i++) {
 		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, free_calls[i], 0) != 0)
 			return false;
 	}
 	// clone3 hides its flags behind a pointer; glibc falls back to clone, whose flags can be seen.
 	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) != 0)
 		return false;
-	return allow_narrow(filter, socket);
+	return (!opens_files || allow_files(filter)) && allow_narrow(filter, socket);
 }
 
-bool sandbox_allow_calls(int socket)
+bool sandbox_allow_calls(int socket, bool opens_files)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	bool loaded;
 
 	if (filter == NULL)
 		return false;
-	loaded = fill_filter(filter, socket) && seccomp_load(filter) == 0;
+	loaded = fill_filter(filter, socket, opens_files) && seccomp_load(filter) == 0;
 	seccomp_release(filter);
 	return loaded;
 }
@@ -143,18 +168,25 @@ static bool has_number(const int *numbers, size_t count, int number)
 	return false;
 }
 
-size_t sandbox_list_calls(int ret_numbers[SANDBOX_CALLS_MOST])
+static void add_number(int *numbers, size_t *count, int number)
 {
-	const size_t free_count = sizeof(free_calls) / sizeof(free_calls[0]);
+	assert(*count < SANDBOX_CALLS_MOST);
+	if (!has_number(numbers, *count, number))
+		numbers[(*count)++] = number;
+}
+
+size_t sandbox_list_calls(bool opens_files, int ret_numbers[SANDBOX_CALLS_MOST])
+{
 	struct narrow_call narrow[NARROW_CALLS_MOST];
 	size_t narrow_count = fill_narrow_calls(0, narrow), count = 0;
 
-	static_assert(sizeof(free_calls) / sizeof(free_calls[0]) + NARROW_CALLS_MOST <= SANDBOX_CALLS_MOST, "they fit");
-	for (size_t i = 0; i < free_count + narrow_count; i++) {
-		int number = i < free_count ? free_calls[i] : narrow[i - free_count].number;
-
-		if (!has_number(ret_numbers, count, number))
-			ret_numbers[count++] = number;
-	}
+	for (size_t i = 0; i < LENGTH_OF(free_calls); i++)
+		add_number(ret_numbers, &count, free_calls[i]);
+	for (size_t i = 0; i < narrow_count; i++)
+		add_number(ret_numbers, &count, narrow[i].number);
+	for (size_t i = 0; opens_files && i < LENGTH_OF(file_calls); i++)
+		add_number(ret_numbers, &count, file_calls[i]);
+	if (opens_files)
+		add_number(ret_numbers, &count, SCMP_SYS(openat));
 	return count;
 }

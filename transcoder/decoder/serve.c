@@ -21,6 +21,7 @@
 #define SEND_MS 60000
 
 struct conversation {
+	const struct profile *profile;
 	int socket;
 	uint64_t job_number;
 	enum rc rc; // RC_OK until the channel fails
@@ -103,7 +104,7 @@ static void serve_job(struct conversation *conversation, const struct wire_job *
 	bool done;
 
 	done = map_input(input, &bytes, &length, &failure) &&
-	       session_run(job, bytes, length, &sink, &answer.body.done, &failure);
+	       session_run(conversation->profile, job, bytes, length, &sink, &answer.body.done, &failure);
 	if (bytes != NULL)
 		(void)munmap((void *)bytes, length);
 	if (conversation->rc != RC_OK)
@@ -119,9 +120,9 @@ static void serve_job(struct conversation *conversation, const struct wire_job *
 	(void)malloc_trim(0); // give a large picture's memory back before the next job
 }
 
-enum rc serve_jobs(int socket, uint32_t cpu_seconds)
+enum rc serve_jobs(const struct profile *profile, int socket, uint32_t cpu_seconds)
 {
-	struct conversation conversation = { .socket = socket };
+	struct conversation conversation = { .profile = profile, .socket = socket };
 
 	for (;;) {
 		struct wire_message message;

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 
+struct profile;
+
 // cpu_seconds is the CPU time that one job may take. Returns RC_UNAVAILABLE when the supervisor has closed its end,
 // another code when its messages make no sense. A job that fails is answered and not an error.
-enum rc serve_jobs(int socket, uint32_t cpu_seconds);
+enum rc serve_jobs(const struct profile *profile, int socket, uint32_t cpu_seconds);

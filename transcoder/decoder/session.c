@@ -13,7 +13,7 @@ static bool run_job(struct session *session, const uint8_t *bytes, size_t length
 {
 	const struct source *source = &session->source;
 
-	if (!source_open(bytes, length, session->job, &session->source, &session->failure))
+	if (!source_open(bytes, length, session->formats, session->job, &session->source, &session->failure))
 		return false;
 	session->plan_count = wire_plan(session->job, source->upright_width, source->upright_height, session->plan);
 	for (size_t i = 0; i < path_count; i++) {
@@ -23,31 +23,39 @@ static bool run_job(struct session *session, const uint8_t *bytes, size_t length
 	return failure_set(&session->failure, REASON_INTERNAL, "no path takes this picture");
 }
 
+static bool run_session(struct session *session, const uint8_t *bytes, size_t length,
+                        const struct decode_path *const *paths, size_t path_count, struct wire_done *ret_times,
+                        struct failure *ret_failure)
+{
+	session->started_us = clock_monotonic_us();
+	if (!run_job(session, bytes, length, paths, path_count)) {
+		if (session->failure.reason == REASON_DECODE_FAILED && sniff_is_cut(bytes, length))
+			session->failure.reason = REASON_TRUNCATED;
+		*ret_failure = session->failure;
+		return false;
+	}
+	session->times.total_us = (uint64_t)(clock_monotonic_us() - session->started_us);
+	session->times.decode_us = session->times.total_us - session->times.encode_us;
+	*ret_times = session->times;
+	return true;
+}
+
 bool session_run_by(const struct decode_path *const *paths, size_t path_count, const struct wire_job *job,
                     const uint8_t *bytes, size_t length, const struct sink *sink, struct wire_done *ret_times,
                     struct failure *ret_failure)
 {
-	struct session session = { .job = job, .sink = sink, .started_us = clock_monotonic_us() };
+	struct session session = { .job = job, .formats = profile_photo.formats, .sink = sink };
 
-	if (!run_job(&session, bytes, length, paths, path_count)) {
-		if (session.failure.reason == REASON_DECODE_FAILED && sniff_is_cut(bytes, length))
-			session.failure.reason = REASON_TRUNCATED;
-		*ret_failure = session.failure;
-		return false;
-	}
-	session.times.total_us = (uint64_t)(clock_monotonic_us() - session.started_us);
-	session.times.decode_us = session.times.total_us - session.times.encode_us;
-	*ret_times = session.times;
-	return true;
+	return run_session(&session, bytes, length, paths, path_count, ret_times, ret_failure);
 }
 
-bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length, const struct sink *sink,
-                 struct wire_done *ret_times, struct failure *ret_failure)
+bool session_run(const struct profile *profile, const struct wire_job *job, const uint8_t *bytes, size_t length,
+                 const struct sink *sink, struct wire_done *ret_times, struct failure *ret_failure)
 {
 	static const struct decode_path *const paths[] = { &decode_path_planar, &decode_path_general };
+	struct session session = { .job = job, .formats = profile->formats, .sink = sink };
 
-	return session_run_by(paths, sizeof(paths) / sizeof(paths[0]), job, bytes, length, sink, ret_times,
-	                      ret_failure);
+	return run_session(&session, bytes, length, paths, sizeof(paths) / sizeof(paths[0]), ret_times, ret_failure);
 }
 
 bool session_send(struct session *session, const struct wire_planned *planned, enum media_format format,

@@ -7,6 +7,7 @@
 #include <vips/vips.h>
 
 #include "transcoder/decoder/failure.h"
+#include "transcoder/decoder/profile.h"
 #include "transcoder/decoder/source.h"
 #include "transcoder/wire/wire.h"
 
@@ -20,6 +21,7 @@ struct sink {
 
 struct session {
 	const struct wire_job *job;
+	unsigned formats; // that may be opened
 	struct source source;
 	const struct sink *sink;
 	struct wire_planned plan[WIRE_STEPS];
@@ -43,11 +45,12 @@ extern const struct decode_path decode_path_planar;
 // Everything libvips can open: any colours, alpha, orientation, size.
 extern const struct decode_path decode_path_general;
 
-// Do a whole job on bytes. True: all was delivered and ret_times is written. False: ret_failure says why.
-bool session_run(const struct wire_job *job, const uint8_t *bytes, size_t length, const struct sink *sink,
-                 struct wire_done *ret_times, struct failure *ret_failure);
+// Do a whole job on bytes of one of the profile's formats. True: all was delivered and ret_times is written. False:
+// ret_failure says why.
+bool session_run(const struct profile *profile, const struct wire_job *job, const uint8_t *bytes, size_t length,
+                 const struct sink *sink, struct wire_done *ret_times, struct failure *ret_failure);
 
-// The same by these paths alone, for tests and benchmarks that compare them.
+// The same on photos by these paths alone, for tests and benchmarks that compare them.
 bool session_run_by(const struct decode_path *const *paths, size_t path_count, const struct wire_job *job,
                     const uint8_t *bytes, size_t length, const struct sink *sink, struct wire_done *ret_times,
                     struct failure *ret_failure);

@@ -20,8 +20,90 @@ static const struct magic magics[] = {
 	{ 4, 8, "ftypheix", FORMAT_HEIF },     { 4, 8, "ftypheim", FORMAT_HEIF },
 	{ 4, 8, "ftypheis", FORMAT_HEIF },     { 4, 8, "ftyphevc", FORMAT_HEIF },
 	{ 4, 8, "ftyphevx", FORMAT_HEIF },     { 4, 8, "ftypmif1", FORMAT_HEIF },
-	{ 4, 8, "ftypmsf1", FORMAT_HEIF },
+	{ 4, 8, "ftypmsf1", FORMAT_HEIF },     { 0, 5, "%PDF-", FORMAT_PDF },
 };
+
+// What stands before the first element of a file that somebody has drawn is less.
+#define SVG_PROLOGUE_MOST 16384
+
+struct text {
+	const char *at;
+	const char *end;
+};
+
+static bool text_begins(const struct text *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	return (size_t)(text->end - text->at) >= length && memcmp(text->at, word, length) == 0;
+}
+
+// Go behind the next occurrence of word; false when there is none.
+static bool skip_behind(struct text *text, const char *word)
+{
+	const char *found = memmem(text->at, (size_t)(text->end - text->at), word, strlen(word));
+
+	if (found == NULL)
+		return false;
+	text->at = found + strlen(word);
+	return true;
+}
+
+// <!DOCTYPE svg [ <!ENTITY a "b"> ]>
+static bool skip_document_type(struct text *text)
+{
+	size_t length = (size_t)(text->end - text->at);
+	const char *subset = memchr(text->at, '[', length), *end = memchr(text->at, '>', length);
+
+	if (subset != NULL && end != NULL && subset < end && !skip_behind(text, "]"))
+		return false;
+	return skip_behind(text, ">");
+}
+
+static bool skip_prologue(struct text *text)
+{
+	bool more = true;
+
+	if (text_begins(text, "\xef\xbb\xbf"))
+		text->at += 3;
+	while (more) {
+		while (text->at < text->end && *text->at != '\0' && strchr(" \t\r\n", *text->at) != NULL)
+			text->at++;
+		if (text_begins(text, "<?"))
+			more = skip_behind(text, "?>");
+		else if (text_begins(text, "<!--"))
+			more = skip_behind(text, "-->");
+		else if (text_begins(text, "<!"))
+			more = skip_document_type(text);
+		else
+			return true;
+	}
+	return false;
+}
+
+// Its first element is svg, with or without a prefix.
+static bool is_svg(const uint8_t *bytes, size_t length)
+{
+	struct text text = { .at = (const char *)bytes };
+	const char *name, *colon;
+	size_t name_length = 0;
+
+	text.end = text.at + (length < SVG_PROLOGUE_MOST ? length : SVG_PROLOGUE_MOST);
+	if (!skip_prologue(&text) || !text_begins(&text, "<"))
+		return false;
+	name = text.at + 1;
+	while (name + name_length < text.end && name[name_length] != '\0' &&
+	       strchr(" \t\r\n/>", name[name_length]) == NULL)
+		name_length++;
+	if (name + name_length == text.end)
+		return false;
+	colon = memchr(name, ':', name_length);
+	if (colon != NULL) {
+		name_length -= (size_t)(colon + 1 - name);
+		name = colon + 1;
+	}
+	return name_length == 3 && memcmp(name, "svg", 3) == 0;
+}
 
 enum media_format sniff_format(const uint8_t *bytes, size_t length)
 {
@@ -35,7 +117,7 @@ enum media_format sniff_format(const uint8_t *bytes, size_t length)
 			continue;
 		return magic->format;
 	}
-	return FORMAT_NONE;
+	return is_svg(bytes, length) ? FORMAT_SVG : FORMAT_NONE;
 }
 
 static uint32_t get_big_endian(const uint8_t *bytes)

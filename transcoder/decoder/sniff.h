@@ -7,8 +7,9 @@
 
 #include "media/format.h"
 
-// The format by the first bytes; FORMAT_NONE: not one that the photo profile opens. HEIF and AVIF may be told apart
-// only later.
+// The format by the first bytes; FORMAT_NONE: not one that any profile opens. HEIF and AVIF may be told apart only
+// later. SVG is what begins with an element of that name, behind no more than a few thousand bytes of declaration,
+// document type and comments.
 enum media_format sniff_format(const uint8_t *bytes, size_t length);
 
 // True when the file's own structure says that its end is missing, for formats whose codecs fail without saying so.

@@ -1,8 +1,9 @@
-// Formats, loaders and limits of the photo profile.
+// Formats, loaders and limits.
 #include "transcoder/decoder/source.h"
 
 #include <string.h>
 
+#include "transcoder/decoder/document.h"
 #include "transcoder/decoder/exif.h"
 #include "transcoder/decoder/picture.h"
 #include "transcoder/decoder/sniff.h"
@@ -48,11 +49,18 @@ static int load_heif(const struct source *source, int shrink, VipsImage **ret_im
 	return vips_heifload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
 }
 
+static int load_document(const struct source *source, int shrink, VipsImage **ret_image)
+{
+	(void)shrink;
+	return document_load(source, ret_image);
+}
+
 typedef int load_function(const struct source *source, int shrink, VipsImage **ret_image);
 
 static load_function *const loaders[MEDIA_FORMAT_COUNT] = {
-	[FORMAT_JPEG] = load_jpeg, [FORMAT_PNG] = load_png,   [FORMAT_WEBP] = load_webp, [FORMAT_GIF] = load_gif,
-	[FORMAT_TIFF] = load_tiff, [FORMAT_HEIF] = load_heif, [FORMAT_AVIF] = load_heif,
+	[FORMAT_JPEG] = load_jpeg, [FORMAT_PNG] = load_png,      [FORMAT_WEBP] = load_webp,
+	[FORMAT_GIF] = load_gif,   [FORMAT_TIFF] = load_tiff,    [FORMAT_HEIF] = load_heif,
+	[FORMAT_AVIF] = load_heif, [FORMAT_PDF] = load_document, [FORMAT_SVG] = load_document,
 };
 
 bool source_decode(const struct source *source, int shrink, VipsImage **ret_image, struct failure *failure)
@@ -153,25 +161,41 @@ static void read_exif(VipsImage *image, bool keep_position, struct wire_exif *re
 		exif_read(bytes, length, keep_position, ret_exif);
 }
 
-bool source_open(const uint8_t *bytes, size_t length, const struct wire_job *job, struct source *ret_source,
-                 struct failure *failure)
+static bool read_document(struct source *source, const struct wire_limits *limits, struct failure *failure)
 {
-	struct source source = { .bytes = bytes, .length = length, .format = sniff_format(bytes, length) };
+	if (document_read_header(source, limits->max_side) != 0)
+		return picture_failed(failure, "header");
+	return check_limits(source, limits, failure);
+}
+
+static bool read_picture(struct source *source, const struct wire_job *job, struct failure *failure)
+{
 	CLEANUP(picture_unref) VipsImage *image = NULL;
 
-	if (source.format == FORMAT_NONE)
-		return failure_set(failure, REASON_UNSUPPORTED_TYPE,
-		                   "the first bytes are not those of a picture we open");
 	// Before any codec walks through them.
-	source.frames = sniff_frames(bytes, length);
-	if (!check_limits(&source, &job->limits, failure))
+	source->frames = sniff_frames(source->bytes, source->length);
+	if (!check_limits(source, &job->limits, failure))
 		return false;
-	if (loaders[source.format](&source, 1, &image) != 0)
+	if (loaders[source->format](source, 1, &image) != 0)
 		return picture_failed(failure, "header");
-	read_header(image, &source);
-	if (!check_limits(&source, &job->limits, failure))
+	read_header(image, source);
+	if (!check_limits(source, &job->limits, failure))
 		return false;
-	read_exif(image, job->keep_position, &source.exif);
+	read_exif(image, job->keep_position, &source->exif);
+	return true;
+}
+
+bool source_open(const uint8_t *bytes, size_t length, unsigned formats, const struct wire_job *job,
+                 struct source *ret_source, struct failure *failure)
+{
+	struct source source = { .bytes = bytes, .length = length, .format = sniff_format(bytes, length) };
+
+	if (source.format == FORMAT_NONE || (formats & FORMAT_BIT(source.format)) == 0)
+		return failure_set(failure, REASON_UNSUPPORTED_TYPE,
+		                   "the first bytes are not those of a file that this decoder opens");
+	if (media_format_info(source.format)->is_image ? !read_picture(&source, job, failure)
+	                                               : !read_document(&source, &job->limits, failure))
+		return false;
 	*ret_source = source;
 	return true;
 }

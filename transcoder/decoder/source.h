@@ -17,20 +17,21 @@ struct source {
 	const uint8_t *bytes; // borrowed
 	size_t length;
 	enum media_format format;
-	uint32_t width, height; // as stored, before orientation
+	uint32_t width, height; // as stored, before orientation; of a document as document.h says
 	uint32_t upright_width, upright_height;
 	unsigned orientation; // EXIF 1..8
 	uint32_t frames;      // of an animation
-	uint32_t pages;       // of a TIFF or HEIF
+	uint32_t pages;       // of a document, TIFF or HEIF
 	bool has_alpha;
+	double scale; // of a document: from its own size to this one
 	struct wire_exif exif;
 };
 
 // Read the header and EXIF (its position only with keep_position) and hold them against the limits; no pixel is
-// decoded. False (failure says why): unsupported_type,
-// too_many_…, too_large_side, truncated, decode_failed.
-bool source_open(const uint8_t *bytes, size_t length, const struct wire_job *job, struct source *ret_source,
-                 struct failure *failure);
+// decoded, and nothing is looked at by a loader whose format is not one of these (FORMAT_BIT()s). False (failure says
+// why): unsupported_type, too_many_…, too_large_side, truncated, decode_failed.
+bool source_open(const uint8_t *bytes, size_t length, unsigned formats, const struct wire_job *job,
+                 struct source *ret_source, struct failure *failure);
 
 // The largest of the loader's shrink factors (1, 2, 4, 8) with which the stored picture is still at least width x
 // height; 1 for formats that cannot decode smaller.

@@ -142,23 +142,32 @@ static bool make_file(size_t index, GBytes **ret_file, struct failure *failure)
 	return true;
 }
 
-static bool run_file(size_t index, GBytes *file, struct failure *failure)
+// The job on one file, with so many of its steps and of the encodings.
+static bool run_file(const struct profile *profile, const char *name, const void *bytes, size_t length,
+                     unsigned step_count, unsigned encoding_count, struct failure *failure)
 {
 	struct wire_job job = small_job;
 	struct wire_done times;
-	size_t length = 0;
-	const void *bytes = g_bytes_get_data(file, &length);
 	struct failure cause = { 0 };
 
-	job.step_count = samples[index].steps;
-	job.encoding_count = samples[index].encodings;
+	job.step_count = step_count;
+	job.encoding_count = encoding_count;
 	memcpy(job.encodings, encodings, sizeof(encodings));
-	if (session_run(&job, bytes, length, &nowhere, &times, &cause))
+	if (session_run(profile, &job, bytes, length, &nowhere, &times, &cause))
 		return true;
-	return failure_set(failure, cause.reason, "warm-up of %s: %.120s", samples[index].name, cause.detail);
+	return failure_set(failure, cause.reason, "warm-up of %s: %.120s", name, cause.detail);
 }
 
-bool codecs_warm_up(struct failure *failure)
+static bool run_sample(size_t index, GBytes *file, struct failure *failure)
+{
+	size_t length = 0;
+	const void *bytes = g_bytes_get_data(file, &length);
+
+	return run_file(&profile_photo, samples[index].name, bytes, length, samples[index].steps,
+	                samples[index].encodings, failure);
+}
+
+static bool warm_up_photos(struct failure *failure)
 {
 	GBytes *files[SAMPLES] = { NULL };
 	bool done = true;
@@ -167,8 +176,39 @@ bool codecs_warm_up(struct failure *failure)
 		done = make_file(i, &files[i], failure);
 	codecs_block_savers();
 	for (size_t i = 0; done && i < SAMPLES; i++)
-		done = run_file(i, files[i], failure);
+		done = run_sample(i, files[i], failure);
 	for (size_t i = 0; i < SAMPLES; i++)
 		g_clear_pointer(&files[i], g_bytes_unref);
 	return done;
+}
+
+// Text in a font that has to be found, and a picture within.
+static const char svg_sample[] =
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 60 40'><defs><linearGradient id='g'><stop "
+        "stop-color='#123'/><stop offset='1' stop-color='#cde'/></linearGradient><filter id='f'><feGaussianBlur "
+        "stdDeviation='1'/></filter></defs><rect width='50' height='30' fill='url(#g)' filter='url(#f)'/>"
+        "<text x='5' y='20' font-family='sans-serif' font-size='9'>warm</text><image width='9' height='9' "
+        "href='data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9aw"
+        "AAAABJRU5ErkJggg=='/></svg>";
+
+// Without its table of objects, which poppler makes up for.
+static const char pdf_sample[] =
+        "%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj\n"
+        "3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 60 40]/Contents 4 0 R/Resources<</Font<</F <</Type/Font/Subtype"
+        "/Type1/BaseFont/Helvetica>>>>>>>> endobj\n4 0 obj <</Length 56>> stream\n"
+        "1 0 0 RG 2 2 m 50 30 l S BT /F 9 Tf 5 20 Td (warm) Tj ET\nendstream endobj\n"
+        "trailer <</Root 1 0 R/Size 5>>\n%%EOF\n";
+
+static bool warm_up_documents(struct failure *failure)
+{
+	unsigned most = sizeof(encodings) / sizeof(encodings[0]);
+
+	codecs_block_savers();
+	return run_file(&profile_document, "svg", svg_sample, sizeof(svg_sample) - 1, 2, most, failure) &&
+	       run_file(&profile_document, "pdf", pdf_sample, sizeof(pdf_sample) - 1, 2, most, failure);
+}
+
+bool codecs_warm_up(const struct profile *profile, struct failure *failure)
+{
+	return profile == &profile_document ? warm_up_documents(failure) : warm_up_photos(failure);
 }
