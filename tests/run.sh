@@ -93,6 +93,7 @@ run_browser() {
 
 start_stack() {
 	export SAFELIGHT_CONFIG="$RUN_DIR/safelight.conf" SAFELIGHT_STACK="$PWD/deploy/local/stack.sh"
+	export SLOW_WORKERS=0 # see deploy/local/config.sh
 	printf 'starting the test stack (%s, ports from %s)\n' "$RUN_DIR" "$PORT_BASE"
 	FORCE=1 deploy/local/stack.sh reset >"$LOGS/stack.log" 2>&1
 	if ! deploy/local/stack.sh up >>"$LOGS/stack.log" 2>&1; then

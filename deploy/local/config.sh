@@ -2,6 +2,13 @@
 # $RUN_DIR/safelight.conf: what the services, safelightctl, the edge's renderer and the
 # tests read. Secrets stand in files beside it, never in it.
 
+# AVIF, beside what `ready` waits for: at the lowest priority, one at a time. Tests' stacks go
+# without (SLOW_WORKERS=0), since each photo costs several seconds of a core, but for the test of it.
+print_slow_pool() {
+    [ "${SLOW_WORKERS:-1}" -gt 0 ] || return 0
+    printf '\n[pool.slow]\nworkers = %d\nprefetch = 1\nnice = 19\n' "${SLOW_WORKERS:-1}"
+}
+
 print_config() {
     local secrets=$RUN_DIR/secrets
     cat <<CONFIG
@@ -61,6 +68,11 @@ workers = 2
 [pool.resize]
 workers = 1
 prefetch = 16
+
+[pool.document]
+workers = 1
+prefetch = 1
+$(print_slow_pool)
 
 [api]
 listen = 127.0.0.1:$PORT_API

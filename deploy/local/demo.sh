@@ -54,8 +54,8 @@ fetch_wallpapers() {
 }
 
 list_photos() {
-    find "$REPO_DIR/samples/photos" -maxdepth 1 -type f \
-        \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' -o -iname '*.avif' -o -iname '*.heic' \) | sort
+    find "$REPO_DIR/samples/photos" "$REPO_DIR/samples/documents" -maxdepth 1 -type f \
+        \( -iname '*.svg' -o -iname '*.pdf' -o -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' -o -iname '*.avif' -o -iname '*.heic' \) | sort
     list_wallpapers
 }
 
@@ -66,6 +66,8 @@ print_content_type() {
     *.webp) echo image/webp ;;
     *.avif) echo image/avif ;;
     *.heic) echo image/heic ;;
+    *.svg) echo image/svg+xml ;;
+    *.pdf) echo application/pdf ;;
     esac
 }
 

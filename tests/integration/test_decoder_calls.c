@@ -319,8 +319,8 @@ static void run_documents(struct corpus *corpus)
 		run_bytes(corpus, "text", file.data, file.length);
 		run_bytes(corpus, "text", file.data, file.length * 2 / 3);
 	}
-	run_file(corpus, RIG_SAMPLES, "safelight.svg");
-	run_file(corpus, RIG_SAMPLES, "safelight.pdf");
+	run_file(corpus, "samples/documents", "lamp.svg");
+	run_file(corpus, "samples/documents", "leaflet.pdf");
 	run_document_bombs(corpus);
 	rig.job.step_count = 1;
 	for (size_t i = 0; i < reference_count; i++) {
