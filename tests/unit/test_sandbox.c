@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -240,12 +241,17 @@ static bool can_list(const char *path)
 
 static int check_readable_root(void)
 {
+	struct stat status;
+
 	if (unshare(CLONE_NEWNS) != 0)
 		return 99;
 	if (!can_list(readable[0]))
 		return 98;
+	(void)umask(077);
 	if (!sandbox_empty_root(readable))
 		return 1;
+	if (stat("/usr", &status) != 0 || (status.st_mode & 0777) != 0555)
+		return 7;
 	if (!can_list(readable[0]))
 		return 2;
 	if (can_list("/usr/share/doc") || open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
