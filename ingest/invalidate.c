@@ -81,14 +81,14 @@ static void make_reference(const char *const *keys, size_t count, char ret_refer
 	buffer_done(&text);
 }
 
+static const char HOST[] = "Host: " CLOUDFRONT_HOST;
+
 static enum rc send_request(struct invalidator *invalidator, const struct cloudfront_request *request,
                             struct deadline deadline, struct err *err)
 {
 	char url[512], date[64], payload[128], authorization[SIGV4_AUTHORIZATION_SIZE + 32], id[CLOUDFRONT_ID_SIZE];
 	// The Host is signed, whatever stands behind cloudfront_endpoint.
-	const char *const headers[] = {
-		"Host: " CLOUDFRONT_HOST, "Content-Type: text/xml", date, payload, authorization, NULL
-	};
+	const char *const headers[] = { HOST, "Content-Type: text/xml", date, payload, authorization, NULL };
 	int64_t left_ms = deadline_left_ms(deadline) + 1;
 	(void)snprintf(url, sizeof url, "%s%s", invalidator->settings->cdn_cloudfront_endpoint, request->target);
 	(void)snprintf(date, sizeof date, "X-Amz-Date: %s", request->date);

@@ -97,7 +97,7 @@ static void a_picture_says_what_it_is(void **state)
 
 static void assert_nowhere(const struct test_reply *reply)
 {
-	static const char *const TRACES[] = { "gps", "latitude", "48.87", "exif", "captured_at" };
+	static const char *const TRACES[] = { "\"gps\"", "latitude", "48.87", "\"exif\"", "captured_at" };
 	for (size_t i = 0; i < sizeof TRACES / sizeof TRACES[0]; i++)
 		if (strstr(reply->body, TRACES[i]) != NULL)
 			fail_msg("\"%s\" stands in %s", TRACES[i], reply->body);

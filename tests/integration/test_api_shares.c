@@ -125,8 +125,8 @@ static void a_link_shows_the_item_and_nothing_else(void **state)
 	assert_string_equal(header, "private, no-store");
 	test_reply_header(&reply, "Referrer-Policy", header, sizeof header);
 	assert_string_equal(header, "no-referrer");
-	const char *const secrets[] = { owner.email, owner.user_id, "secret_name", "sha256",       "exif",
-		                        "gps",       "captured_at", "owner_id",    "original\":\"" };
+	const char *const secrets[] = { owner.email, owner.user_id, "secret_name", "sha256",       "\"exif\"",
+		                        "\"gps\"",   "captured_at", "owner_id",    "original\":\"" };
 	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
 		if (strcasestr(reply.body, secrets[i]) != NULL)
 			fail_msg("the answer tells %s: %s", secrets[i], reply.body);
