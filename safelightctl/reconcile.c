@@ -27,6 +27,7 @@ static const struct db_statement tables_statement = {
 	       "'broken', json_build_object("
 	       "'ready_without_variants', (SELECT count(*) FROM media m WHERE m.state = 'ready' AND m.kind <> 'file'"
 	       "    AND NOT EXISTS (SELECT FROM variants v WHERE v.media_id = m.id AND v.state = 'ready')), "
+	       "'foreign_keys', (SELECT count(*) FROM media WHERE NOT starts_with(original_key, id || '/')), "
 	       "'settled_without_reason', (SELECT count(*) FROM media WHERE state IN ('failed', 'rejected')"
 	       "    AND reason_code IS NULL), "
 	       "'working_without_job', (SELECT count(*) FROM media m WHERE m.state IN ('uploaded', 'processing')"
