@@ -6,7 +6,7 @@
 const struct db_statement catalog_trace_statement = {
 	.name = "operator_trace",
 	.sql = "WITH m AS (SELECT * FROM media WHERE id = $1), "
-	       "o AS MATERIALIZED (SELECT o.* FROM outbox o, m WHERE o.created_at >= m.created_at "
+	       "o AS MATERIALIZED (SELECT o.subject, o.created_at, o.sent_at, o.attempts FROM outbox o, m WHERE o.created_at >= m.created_at "
 	       "    AND o.payload::text LIKE '%' || m.id || '%'), "
 	       "steps (place, at, what, detail) AS ("
 	       "SELECT 1, created_at, 'begun', filename || ', ' || size || ' bytes' FROM m UNION ALL "
