@@ -190,7 +190,7 @@ static void test_sharpening(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		struct rig_result result;
 
-		ask(&(struct preset_step){ .name = "w", .width = 400, .sharpen = i * 60 });
+		ask(&(struct preset_step){ .name = "w", .width = 400, .sharpen = i * PRESET_SHARPEN_MOST });
 		run(RIG_SAMPLES, "ridges.jpg", &result);
 		decode(&result, 0, &pixels[i]);
 		rig_result_done(&result);

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <gmodule.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "transcoder/decoder/fonts.h"
 #include "transcoder/decoder/picture.h"
 #include "transcoder/decoder/profile.h"
+
+#define HEAP_STEP (8 << 20) // bytes by which the heap grows at least
 
 // Logging opens the time zone's file for its time stamps, which the sandbox forbids; what matters comes back as an
 // error. What is fatal to GLib is an allocation that failed.
@@ -99,6 +102,11 @@ bool codecs_start(const struct profile *profile, struct failure *failure)
 	// One heap for all threads. glibc's further ones take 64 MiB of address space each, and reading a system file
 	// when they shrink (which the sandbox would punish); with one worker at a time nobody waits for the lock.
 	(void)mallopt(M_ARENA_MAX, 1);
+	// Planes and encoders' buffers stay in that heap: mapped singly each would be faulted in page by page and
+	// unmapped again, a dozen times a photo. serve.c gives back what a large picture leaves.
+	(void)mallopt(M_MMAP_MAX, 0);
+	(void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	(void)mallopt(M_TOP_PAD, HEAP_STEP);
 	// libvips compiles its vector code at run time (orc), into memory that stays executable. We do without: photos
 	// take the planar path, whose vector code the compiler made; of other jobs it is about an eighth. (libvips
 	// compiles some even when it shall not use any, unless orc itself is told to emulate.)

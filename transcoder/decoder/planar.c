@@ -90,13 +90,16 @@ static bool fit_rung(struct session *session, struct rung *rung)
 
 static bool encode_rung(struct session *session, struct rung *rung, const struct wire_encoding *encoding)
 {
-	int64_t before = clock_monotonic_us();
 	void *bytes = NULL;
 	size_t length = 0;
+	int64_t before;
 	bool sent;
 
+	if (rung->fitted == NULL && !fit_rung(session, rung))
+		return false;
 	if (rung->fitted != NULL)
 		return session_deliver(session, rung->planned, encoding, rung->fitted);
+	before = clock_monotonic_us();
 	if (!planar_files_encode(&rung->picture, encoding, &bytes, &length, &session->failure))
 		return false;
 	session->times.encode_us += (uint64_t)(clock_monotonic_us() - before);
@@ -133,10 +136,6 @@ static bool make_ladder(struct session *session, struct rung *const *rungs, size
 		                         &rungs[i]->picture, &session->failure))
 			return false;
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (!fit_rung(session, rungs[i]))
-			return false;
-	}
 	return true;
 }
 
@@ -152,26 +151,22 @@ static bool encode_ladder(struct session *session, struct rung *const *rungs, si
 	return true;
 }
 
-// The preview with the facts from a small decode of its own, then the rest.
+// All sizes from one decode; then the facts and the preview, which are small; then the rest.
 static bool run_rungs(struct session *session, struct rung *rungs, size_t count)
 {
 	struct rung *ordered[WIRE_STEPS];
-	bool own_preview = session->job->preview_first && count > 1;
-	size_t left = 0;
+	bool preview_first = session->job->preview_first;
 
-	if (own_preview && (!decode_whole(session, &rungs[0]) || !send_facts(session, &rungs[0].picture) ||
-	                    !fit_rung(session, &rungs[0]) || !encode_preview(session, &rungs[0])))
+	for (size_t i = 0; i < count; i++)
+		ordered[i] = &rungs[i];
+	qsort(ordered, count, sizeof(ordered[0]), compare_wholes);
+	if (!make_ladder(session, ordered, count))
 		return false;
-	for (size_t i = own_preview ? 1 : 0; i < count; i++)
-		ordered[left++] = &rungs[i];
-	qsort(ordered, left, sizeof(ordered[0]), compare_wholes);
-	if (!make_ladder(session, ordered, left))
+	if (!send_facts(session, preview_first ? &rungs[0].picture : &ordered[count - 1]->picture))
 		return false;
-	if (!own_preview && !send_facts(session, &ordered[left - 1]->picture))
+	if (preview_first && !encode_preview(session, &rungs[0]))
 		return false;
-	if (!own_preview && session->job->preview_first && !encode_preview(session, &rungs[0]))
-		return false;
-	return encode_ladder(session, ordered, left);
+	return encode_ladder(session, ordered, count);
 }
 
 static bool run_planar(struct session *session)

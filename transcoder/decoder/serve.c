@@ -19,6 +19,7 @@
 
 // The supervisor reads as fast as it can; this only keeps us from waiting for one that has stopped.
 #define SEND_MS 60000
+#define HEAP_KEPT ((size_t)64 << 20) // bytes between jobs
 
 struct conversation {
 	const struct profile *profile;
@@ -93,6 +94,16 @@ static bool map_input(int fd, const uint8_t **ret_bytes, size_t *ret_length, str
 	return true;
 }
 
+// What a usual photo takes stays for the next job, which would have to fault it in again; what a large picture has left
+// goes back.
+static void give_memory_back(void)
+{
+	struct mallinfo2 heap = mallinfo2();
+
+	if (heap.arena + heap.hblkhd > HEAP_KEPT)
+		(void)malloc_trim(0);
+}
+
 // Run one job and send how it ended.
 static void serve_job(struct conversation *conversation, const struct wire_job *job, int input)
 {
@@ -117,7 +128,7 @@ static void serve_job(struct conversation *conversation, const struct wire_job *
 		memcpy(answer.body.failed.detail, failure.detail, sizeof(answer.body.failed.detail));
 	}
 	(void)send_message(conversation, &answer, -1, &failure);
-	(void)malloc_trim(0); // give a large picture's memory back before the next job
+	give_memory_back();
 }
 
 enum rc serve_jobs(const struct profile *profile, int socket, uint32_t cpu_seconds)

@@ -83,7 +83,7 @@ struct wire_encoding {
 struct wire_job {
 	struct wire_limits limits;
 	bool keep_position;  // the owner wants to know where pictures were taken; else no position may come back
-	bool preview_first;  // make and send steps[0] from a small decode of its own before the rest is begun
+	bool preview_first;  // make and send steps[0] before the rest is encoded
 	bool keep_copyright; // as in struct preset
 	bool keep_profile;
 	bool has_focal; // what cover steps must keep; in 1/WIRE_FOCAL_MOST of the upright picture's sides
