@@ -33,6 +33,8 @@ struct work_pool;
 
 // Settings that SIGHUP changes while requests and sweeps are under way; each is read once where it counts.
 struct ingest_live {
+	_Atomic int64_t account_calls;
+	_Atomic int64_t address_calls;
 	_Atomic int64_t max_upload_bytes;
 	_Atomic int64_t max_image_bytes;
 	_Atomic int64_t presign_seconds;

@@ -97,7 +97,8 @@ static bool admit(void *context, struct http_request *request)
 {
 	struct ingest *ingest = context;
 	return http_request_route(request) == &route_hook_s3 ||
-	       rate_limit_admit_calls(ingest->limits, request, ingest->settings);
+	       rate_limit_admit_calls(ingest->limits, request, (unsigned)ingest->live.account_calls,
+	                              (unsigned)ingest->live.address_calls);
 }
 
 static void report_guard(const struct err *err)
@@ -124,6 +125,8 @@ static void check_ready(void *context, struct http_ready *ready, struct deadline
 static void reload(void *state, const struct settings *settings)
 {
 	struct ingest_live *live = &((struct ingest *)state)->live;
+	live->account_calls = settings->http_account_calls;
+	live->address_calls = settings->http_address_calls;
 	live->max_upload_bytes = settings->ingest_max_upload_bytes;
 	live->max_image_bytes = settings->ingest_max_image_bytes;
 	live->presign_seconds = settings->store_presign_seconds;

@@ -127,7 +127,7 @@ enum rc account_insert(struct api *api, const struct account *account, const str
 		db_text(or_empty(origin->device)),
 		db_text(origin->address),
 		db_text(or_empty(origin->user_agent)),
-		db_int64(api->settings->api_refresh_seconds),
+		db_int64(api->live.refresh_seconds),
 		db_text(origin->request_id),
 	};
 	return db_pipeline_query(api->pipeline, &ACCOUNT_INSERT, values, ACCOUNT_INSERT.parameter_count, deadline, NULL,
@@ -185,7 +185,7 @@ enum rc session_insert(struct api *api, const struct account *account, const str
 		db_text(or_empty(origin->device)),
 		db_text(origin->address),
 		db_text(or_empty(origin->user_agent)),
-		db_int64(api->settings->api_refresh_seconds),
+		db_int64(api->live.refresh_seconds),
 		db_text(origin->request_id),
 		db_text(account->password_hash),
 	};
@@ -201,7 +201,7 @@ enum rc session_find(struct api *api, const struct uuid *session_id, const unsig
 {
 	CLEANUP(db_result_free_pointer) struct db_result *result = NULL;
 	const struct db_value values[] = { db_uuid(session_id), db_bytes(hash, SHA256_SIZE),
-		                           db_int64(api->settings->api_refresh_grace_seconds) };
+		                           db_int64(api->live.refresh_grace_seconds) };
 	enum rc rc = db_pipeline_query(api->pipeline, &SESSION_FIND, values, 3, deadline, &result, err);
 	if (rc != RC_OK)
 		return rc;
@@ -220,8 +220,7 @@ enum rc session_rotate(struct api *api, const struct uuid *session_id, const uns
 {
 	CLEANUP(db_result_free_pointer) struct db_result *result = NULL;
 	const struct db_value values[] = { db_uuid(session_id), db_bytes(old_hash, SHA256_SIZE),
-		                           db_bytes(new_hash, SHA256_SIZE),
-		                           db_int64(api->settings->api_refresh_seconds) };
+		                           db_bytes(new_hash, SHA256_SIZE), db_int64(api->live.refresh_seconds) };
 	enum rc rc = db_pipeline_query(api->pipeline, &SESSION_ROTATE, values, 4, deadline, &result, err);
 	if (rc != RC_OK)
 		return rc;

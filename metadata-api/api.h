@@ -32,9 +32,26 @@ struct trace_exporter;
 struct webhook_sender;
 struct work_pool;
 
-// Made at start, read-only afterwards; each member is safe for any thread.
+// Settings that SIGHUP changes while requests are under way; each is read once where it counts.
+struct api_live {
+	_Atomic int64_t account_calls;
+	_Atomic int64_t address_calls;
+	_Atomic int64_t login_tries;
+	_Atomic int64_t login_pause_seconds;
+	_Atomic int64_t refresh_seconds;
+	_Atomic int64_t refresh_grace_seconds;
+	_Atomic int64_t search_ms;
+	_Atomic int64_t share_url_seconds;
+	_Atomic int64_t event_clients_of_account;
+	_Atomic int64_t audit_days;
+	_Atomic int64_t told_days;
+	_Atomic int64_t webhook_disable_days;
+};
+
+// Made at start, read-only afterwards but for live; each member is safe for any thread.
 struct api {
 	const struct settings *settings;
+	struct api_live live;
 	struct metrics *metrics;
 	struct db_pool *pool;         // transactions
 	struct db_pipeline *pipeline; // single statements

@@ -52,8 +52,8 @@ bool audit_keeper_work(void *context)
 	struct err err = { 0 };
 	struct db_connection *connection = NULL;
 	struct deadline deadline = deadline_after_ms(STEP_MS);
-	const struct db_value audit[] = { db_int64(api->settings->api_audit_days), db_int64(ROWS) };
-	const struct db_value told[] = { db_int64(api->settings->api_told_days), db_int64(ROWS) };
+	const struct db_value audit[] = { db_int64(api->live.audit_days), db_int64(ROWS) };
+	const struct db_value told[] = { db_int64(api->live.told_days), db_int64(ROWS) };
 	const struct db_value sessions[] = { db_int64(ROWS) };
 	bool more = false;
 	enum rc rc = db_pool_acquire(api->pool, deadline, &connection, &err);

@@ -16,10 +16,10 @@
 
 static struct rate_policy policy_of(const struct api *api)
 {
-	unsigned tries = (unsigned)api->settings->api_login_tries;
+	unsigned tries = (unsigned)api->live.login_tries;
 	return (struct rate_policy){ .name = "login",
 		                     .quota = tries,
-		                     .window_seconds = tries * (unsigned)api->settings->api_login_pause_seconds };
+		                     .window_seconds = tries * (unsigned)api->live.login_pause_seconds };
 }
 
 // In lower case: the account's address may be typed in any.

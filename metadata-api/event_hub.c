@@ -206,10 +206,10 @@ static size_t most_clients(const struct settings *settings)
 // False when the problem has been answered.
 static bool enlist(struct event_hub *hub, struct event_client *client, struct http_request *request)
 {
-	const struct settings *settings = hub->api->settings;
+	size_t most_of_account = (size_t)hub->api->live.event_clients_of_account;
 	(void)pthread_mutex_lock(&hub->lock);
-	bool is_crowded = hub->client_count >= most_clients(settings);
-	bool is_greedy = count_of_owner(hub, &client->owner_id) >= (size_t)settings->api_event_clients_of_account;
+	bool is_crowded = hub->client_count >= most_clients(hub->api->settings);
+	bool is_greedy = count_of_owner(hub, &client->owner_id) >= most_of_account;
 	if (!is_crowded && !is_greedy) {
 		struct event_client **bucket = bucket_of(hub, &client->owner_id);
 		client->next = *bucket;
@@ -221,8 +221,8 @@ static bool enlist(struct event_hub *hub, struct event_client *client, struct ht
 	if (is_greedy) {
 		http_respond_retry_after(request, 30);
 		http_respond_problem(request, 429, "too-many-streams",
-		                     "This account has %d event streams open. Close one of them first.",
-		                     (int)settings->api_event_clients_of_account);
+		                     "This account has %zu event streams open. Close one of them first.",
+		                     most_of_account);
 	} else if (is_crowded) {
 		http_respond_retry_after(request, 10);
 		http_respond_problem(request, 503, "overloaded", "Too many event streams are open. Try again shortly.");

@@ -88,7 +88,26 @@ static enum rc authenticate(void *context, const struct http_request *request, b
 static bool admit(void *context, struct http_request *request)
 {
 	struct api *api = context;
-	return rate_limit_admit_calls(api->limits, request, api->settings);
+	return rate_limit_admit_calls(api->limits, request, (unsigned)api->live.account_calls,
+	                              (unsigned)api->live.address_calls);
+}
+
+// What may change live.
+static void reload(void *state, const struct settings *settings)
+{
+	struct api_live *live = &((struct api *)state)->live;
+	live->account_calls = settings->http_account_calls;
+	live->address_calls = settings->http_address_calls;
+	live->login_tries = settings->api_login_tries;
+	live->login_pause_seconds = settings->api_login_pause_seconds;
+	live->refresh_seconds = settings->api_refresh_seconds;
+	live->refresh_grace_seconds = settings->api_refresh_grace_seconds;
+	live->search_ms = settings->api_search_ms;
+	live->share_url_seconds = settings->api_share_url_seconds;
+	live->event_clients_of_account = settings->api_event_clients_of_account;
+	live->audit_days = settings->api_audit_days;
+	live->told_days = settings->api_told_days;
+	live->webhook_disable_days = settings->webhook_disable_days;
 }
 
 static enum rc load_keys(struct api *api, struct err *err)
@@ -251,6 +270,7 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 		return err_set(err, RC_NO_MEMORY, "no memory");
 	api->settings = settings;
 	api->metrics = metrics_new();
+	reload(api, settings);
 	enum rc rc = load_keys(api, err);
 	if (rc == RC_OK)
 		rc = trace_exporter_configured(settings, "safelight-api", api->metrics, &api->trace, err);
@@ -300,6 +320,7 @@ int main(int argc, char **argv)
 		.secrets = "api.* auth.* bus.token cdn.keys redis.* webhook.* push.*",
 		.check = preset_set_check,
 		.start = start,
+		.reload = reload,
 		.stop = stop,
 	};
 	return service_main(argc, argv, &SERVICE);

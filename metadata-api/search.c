@@ -39,7 +39,7 @@ static int64_t rank_of(const struct db_result *result, size_t row)
 static struct deadline search_deadline(struct http_request *request)
 {
 	struct deadline request_end = http_request_deadline(request);
-	struct deadline search_end = deadline_after_ms(api_of(request)->settings->api_search_ms);
+	struct deadline search_end = deadline_after_ms(api_of(request)->live.search_ms);
 	return search_end.at_us < request_end.at_us ? search_end : request_end;
 }
 

@@ -49,7 +49,7 @@ static void write_media(const struct share_content *content, struct json_write *
 		.audience = { .is_shared = true,
 		              .with_original = content->opened.allow_original,
 		              // delivery_expiry's URLs live twice this at most.
-		              .url_seconds = content->api->settings->api_share_url_seconds / 2,
+		              .url_seconds = content->api->live.share_url_seconds / 2,
 		              .latest_expiry = content->opened.expires_at == DB_NO_TIME
 		                                       ? 0
 		                                       : content->opened.expires_at / 1000000 },

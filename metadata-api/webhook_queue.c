@@ -93,7 +93,7 @@ enum rc webhook_queue_report(struct api *api, const struct webhook_report *repor
 		db_int64(report->took_ms),
 		report->retry_ms < 0 || report->outcome == WEBHOOK_GONE ? db_null() : db_int64(report->retry_ms),
 		db_int64(report->pause_ms),
-		db_int64(api->settings->webhook_disable_days),
+		db_int64(api->live.webhook_disable_days),
 		db_int64(FAILURES_LEAST),
 	};
 	struct db_result *result = NULL;

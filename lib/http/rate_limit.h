@@ -14,7 +14,6 @@
 
 struct http_request;
 struct rate_limit;
-struct settings;
 
 struct rate_policy {
 	const char *name;        // of [a-z0-9-]: in the headers, and part of the bucket's key
@@ -50,5 +49,6 @@ void rate_limit_address_key(const char *address, char ret_key[RATE_ADDRESS_SIZE]
 bool rate_limit_admit(struct rate_limit *limit, struct http_request *request, const struct rate_policy *account,
                       const struct rate_policy *address);
 
-// The same with the configured calls a minute: [http] account_calls and address_calls.
-bool rate_limit_admit_calls(struct rate_limit *limit, struct http_request *request, const struct settings *settings);
+// The same by calls a minute: [http] account_calls and address_calls.
+bool rate_limit_admit_calls(struct rate_limit *limit, struct http_request *request, unsigned account_calls,
+                            unsigned address_calls);

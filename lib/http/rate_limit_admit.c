@@ -4,7 +4,6 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/settings.h"
 #include "base/uuid.h"
 #include "http/rate_limit.h"
 #include "http/request.h"
@@ -64,9 +63,10 @@ bool rate_limit_admit(struct rate_limit *limit, struct http_request *request, co
 	return false;
 }
 
-bool rate_limit_admit_calls(struct rate_limit *limit, struct http_request *request, const struct settings *settings)
+bool rate_limit_admit_calls(struct rate_limit *limit, struct http_request *request, unsigned account_calls,
+                            unsigned address_calls)
 {
-	const struct rate_policy account = { "account", (unsigned)settings->http_account_calls, 60 };
-	const struct rate_policy address = { "address", (unsigned)settings->http_address_calls, 60 };
+	const struct rate_policy account = { "account", account_calls, 60 };
+	const struct rate_policy address = { "address", address_calls, 60 };
 	return rate_limit_admit(limit, request, &account, &address);
 }
