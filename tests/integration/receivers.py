@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Receivers of webhooks and push messages, as tests need them: good ones, slow ones, and worse.
+"""Receivers of webhooks, push messages and invalidations, as tests need them: good ones, slow ones, and worse.
 
 `receivers.py PORT` listens at 127.0.0.1 until its standard input ends. What was received stands at GET /log; GET
 /verified?secret=whsec_… counts the posts whose signature (Standard Webhooks 1.0.0, computed here anew) holds.
@@ -76,6 +76,8 @@ class Receiver(BaseHTTPRequestHandler):
             self.answer(200, b"x" * 200000)
         elif kind == "token":
             self.answer(200, b'{"access_token":"of the stand-in","expires_in":3600}', Content_Type="application/json")
+        elif kind == "2020-05-31":  # CloudFront
+            self.answer(201, b"<Invalidation><Id>I1</Id><Status>InProgress</Status></Invalidation>")
         elif kind == "v1" and "UNREGISTERED" in body:
             self.answer(404, b'{"error":{"status":"NOT_FOUND","details":[{"errorCode":"UNREGISTERED"}]}}')
         elif kind == "v1":

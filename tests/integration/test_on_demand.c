@@ -62,6 +62,16 @@ static json_t *new_media(char ret_id[37])
 	return test_media_await(&account, ret_id, "ready", READY_MS);
 }
 
+static void delete_media(const char *id)
+{
+	struct test_reply reply;
+	char path[64];
+	(void)snprintf(path, sizeof path, "/v1/media/%.36s", id);
+	test_http_json("DELETE", path, account.access_token, NULL, &reply);
+	test_assert_status(&reply, 204);
+	test_reply_done(&reply);
+}
+
 // The path and query of a URL that the API gave.
 static const char *path_of(const char *url)
 {
@@ -336,18 +346,14 @@ static void test_busy_when_nobody_makes_it(void **state)
 static void test_gone_with_its_media(void **state)
 {
 	(void)state;
-	char id[37], url[DELIVERY_URL_SIZE], path[64], key[OBJECT_KEY_SIZE];
+	char id[37], url[DELIVERY_URL_SIZE], key[OBJECT_KEY_SIZE];
 	json_decref(new_media(id));
 	sign(id, "w960", FORMAT_JPEG, url);
 	(void)snprintf(key, sizeof key, "%s/1/w960.jpg", id);
 	struct edge_reply reply = edge_request(port, "GET", url, NULL);
 	assert_int_equal(reply.status, 200);
 	edge_reply_done(&reply);
-	(void)snprintf(path, sizeof path, "/v1/media/%s", id);
-	struct test_reply deleted;
-	test_http_json("DELETE", path, account.access_token, NULL, &deleted);
-	assert_true(deleted.status == 204 || deleted.status == 202);
-	test_reply_done(&deleted);
+	delete_media(id);
 	test_store_await(TEST_MEDIA, key, false, 15000);
 	test_sql_await(0, 15000, "SELECT count(*) FROM deletions WHERE media_id = $1 AND kind <> 'original'", id, NULL);
 	int64_t decodes = test_pool_metric(DECODES, PRESET_POOL_RESIZE);
@@ -356,6 +362,44 @@ static void test_gone_with_its_media(void **state)
 	edge_reply_done(&reply);
 	assert_false(test_store_has(TEST_MEDIA, key));
 	assert_int_equal(test_pool_metric(DECODES, PRESET_POOL_RESIZE), decodes);
+}
+
+// Deleted at any moment of its making: who asked gets it or is told that it is not there, and nothing of it stays,
+// neither row nor object.
+#define MOMENTS 6
+static void test_deleted_while_made(void **state)
+{
+	(void)state;
+	char ids[MOMENTS][37], url[DELIVERY_URL_SIZE];
+	for (size_t i = 0; i < MOMENTS; i++)
+		json_decref(new_media(ids[i]));
+	int64_t began_us = clock_monotonic_us(), whole_ms = 0;
+	for (size_t i = 0; i < MOMENTS; i++) {
+		sign(ids[i], "w960", FORMAT_JPEG, url);
+		struct asker asker = { .url = url };
+		pthread_t thread;
+		assert_int_equal(pthread_create(&thread, NULL, ask, &asker), 0);
+		// The first one is left alone, to see how long it takes.
+		if (i == 0)
+			(void)pthread_join(thread, NULL);
+		else
+			clock_sleep_ms(whole_ms * (int64_t)i / MOMENTS);
+		delete_media(ids[i]);
+		if (i == 0)
+			whole_ms = (clock_monotonic_us() - began_us) / 1000;
+		else
+			(void)pthread_join(thread, NULL);
+		print_message("deleted after %lld of %lld ms: %u\n", (long long)(whole_ms * (int64_t)i / MOMENTS),
+		              (long long)whole_ms, asker.reply.status);
+		assert_true(asker.reply.status == 200 || asker.reply.status == 404);
+		edge_reply_done(&asker.reply);
+	}
+	for (size_t i = 0; i < MOMENTS; i++) {
+		test_sql_await(0, 15000, "SELECT count(*) FROM deletions WHERE media_id = $1 AND kind <> 'original'",
+		               ids[i], NULL);
+		assert_int_equal(test_sql_int("SELECT count(*) FROM variants WHERE media_id = $1", ids[i], NULL), 0);
+		assert_int_equal(test_objects_count(TEST_MEDIA, ids[i]), 0);
+	}
 }
 
 int main(void)
@@ -367,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_full_queue_turns_away),
 		cmocka_unit_test(test_busy_when_nobody_makes_it),
 		cmocka_unit_test(test_gone_with_its_media),
+		cmocka_unit_test(test_deleted_while_made),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

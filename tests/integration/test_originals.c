@@ -275,13 +275,31 @@ static void the_edge_keeps_nothing(void **state)
 	free(url);
 }
 
+// Not even by URLs that were given out before; and a late arrival under the old upload URL will go, too.
 static void a_deleted_media_gives_none(void **state)
 {
 	(void)state;
 	struct test_reply reply;
 	char path[80];
+	char *key = test_sql_text("SELECT original_key FROM media WHERE id = $1::uuid", file_id, NULL);
+	get(file_url, "Range: bytes=0-0", NULL, &reply);
+	test_assert_status(&reply, 206);
+	test_reply_done(&reply);
 	(void)snprintf(path, sizeof path, "/v1/media/%s", file_id);
 	ask("DELETE", path, owner.access_token, NULL, 204, &reply);
+	test_store_await(TEST_ORIGINALS, key, false, 15000);
+	get(file_url, NULL, NULL, &reply);
+	test_assert_status(&reply, 404);
+	test_reply_done(&reply);
+	test_sql_await(1, 15000,
+	               "SELECT count(*) FROM deletions d JOIN uploads u ON u.media_id = d.media_id "
+	               "WHERE d.media_id = $1::uuid AND d.kind = 'original' AND d.target = $2 "
+	               "AND d.not_before = u.expires_at + interval '1 hour'",
+	               file_id, key, NULL);
+	test_store_put(TEST_ORIGINALS, key, "late", 4);
+	(void)test_sql_int("UPDATE deletions SET not_before = now() WHERE media_id = $1::uuid", file_id, NULL);
+	test_store_await(TEST_ORIGINALS, key, false, 15000);
+	free(key);
 	test_reply_done(&reply);
 	(void)snprintf(path, sizeof path, "/v1/media/%s/original", file_id);
 	ask("GET", path, owner.access_token, NULL, 404, &reply);

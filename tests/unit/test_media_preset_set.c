@@ -37,18 +37,24 @@ static enum rc read_presets(const char *text, struct preset_set **ret_set, struc
 	return rc;
 }
 
+static void assert_steps_equal(const struct preset_step *a, size_t a_count, const struct preset_step *b, size_t b_count)
+{
+	assert_int_equal(a_count, b_count);
+	for (size_t i = 0; i < a_count; i++) {
+		assert_string_equal(a[i].name, b[i].name);
+		assert_int_equal(a[i].width, b[i].width);
+		assert_int_equal(a[i].height, b[i].height);
+		assert_int_equal(a[i].fit, b[i].fit);
+		assert_int_equal(a[i].focus, b[i].focus);
+		assert_int_equal(a[i].sharpen, b[i].sharpen);
+	}
+}
+
 static void assert_equal(const struct preset *a, const struct preset *b)
 {
 	assert_string_equal(a->name, b->name);
-	assert_int_equal(a->step_count, b->step_count);
-	for (size_t i = 0; i < a->step_count; i++) {
-		assert_string_equal(a->steps[i].name, b->steps[i].name);
-		assert_int_equal(a->steps[i].width, b->steps[i].width);
-		assert_int_equal(a->steps[i].height, b->steps[i].height);
-		assert_int_equal(a->steps[i].fit, b->steps[i].fit);
-		assert_int_equal(a->steps[i].focus, b->steps[i].focus);
-		assert_int_equal(a->steps[i].sharpen, b->steps[i].sharpen);
-	}
+	assert_steps_equal(a->steps, a->step_count, b->steps, b->step_count);
+	assert_steps_equal(a->on_demand, a->on_demand_count, b->on_demand, b->on_demand_count);
 	assert_int_equal(a->encoding_count, b->encoding_count);
 	for (size_t i = 0; i < a->encoding_count; i++) {
 		assert_int_equal(a->encodings[i].format, b->encodings[i].format);
@@ -144,6 +150,33 @@ static void a_section_says_it_all(void **state)
 	preset_set_free(set);
 }
 
+// Sizes on demand are replaced as a whole, and leave the steps as they are.
+static void sizes_on_demand(void **state)
+{
+	(void)state;
+	struct preset_set *set = NULL;
+	struct err err = { 0 };
+	if (read_presets("[preset.default]\non_demand.big = 5000\non_demand.face = 50x60 cover entropy sharpen=9\n"
+	                 "[preset.bare]\non_demand.none =\n[preset.plain]\nmetadata = strip\n",
+	                 &set, &err) != RC_OK)
+		fail_msg("%s", err.text);
+	const struct preset *changed = preset_set_find(set, "default"), *initial = preset_default();
+	assert_int_equal(changed->on_demand_count, 2);
+	assert_string_equal(changed->on_demand[0].name, "big");
+	assert_int_equal(changed->on_demand[0].width, 5000);
+	assert_int_equal(changed->on_demand[0].fit, PRESET_INSIDE);
+	assert_int_equal(changed->on_demand[1].height, 60);
+	assert_int_equal(changed->on_demand[1].focus, PRESET_ENTROPY);
+	assert_int_equal(changed->on_demand[1].sharpen, 9);
+	assert_null(preset_find_on_demand(changed, "w960"));
+	assert_steps_equal(changed->steps, changed->step_count, initial->steps, initial->step_count);
+	assert_int_equal(preset_set_find(set, "bare")->on_demand_count, 0);
+	const struct preset *plain = preset_set_find(set, "plain");
+	assert_true(initial->on_demand_count > 0);
+	assert_steps_equal(plain->on_demand, plain->on_demand_count, initial->on_demand, initial->on_demand_count);
+	preset_set_free(set);
+}
+
 static void what_is_wrong_is_named_with_file_and_line(void **state)
 {
 	(void)state;
@@ -173,6 +206,17 @@ static void what_is_wrong_is_named_with_file_and_line(void **state)
 		{ "\nencoding.webp = pool=own\n",
 		  ":3: [preset.x] encoding.webp is required, but there is no [pool.own]" },
 		{ "encoding.avif = optional\n", ":2: [preset.x] has no required encoding" },
+		{ "on_demand.big = 0\n", ":2: [preset.x] on_demand.big: 0: a step begins with WIDTH" },
+		{ "on_demand.Big = 10\n", ":2: [preset.x] on_demand.Big: a step's name is" },
+		{ "on_demand.none = 10\n", ":2: [preset.x] on_demand.none: takes no value" },
+		// One name is one object key: a size is made ahead or on demand, whichever line came first.
+		{ "on_demand.w640 = 700\n", "[preset.x] on_demand.w640: there is a step of that name" },
+		{ "step.a = 10\non_demand.a = 20\n", "[preset.x] on_demand.a: there is a step of that name" },
+		{ "on_demand.a = 10\nstep.a = 20\n", "[preset.x] on_demand.a: there is a step of that name" },
+		{ "step.w960 = 960\n", "[preset.x] on_demand.w960: there is a step of that name" },
+		{ "on_demand.a = 1\non_demand.b = 1\non_demand.c = 1\non_demand.d = 1\non_demand.e = 1\n"
+		  "on_demand.f = 1\non_demand.g = 1\non_demand.h = 1\non_demand.i = 1\n",
+		  ":10: [preset.x] on_demand.i: a preset has at most 8 sizes on demand" },
 		{ "metadata = all\n", ":2: [preset.x] metadata: must be strip or copyright" },
 		{ "profile = p3\n", "must be srgb or keep" },
 		{ "colour = blue\n", ":2: [preset.x] colour: there is no such option" },
@@ -212,6 +256,7 @@ int main(void)
 		cmocka_unit_test(without_a_section_there_is_the_built_in_one),
 		cmocka_unit_test(the_help_shows_the_built_in_one),
 		cmocka_unit_test(a_section_says_it_all),
+		cmocka_unit_test(sizes_on_demand),
 		cmocka_unit_test(what_is_wrong_is_named_with_file_and_line),
 		cmocka_unit_test(names_are_checked),
 	};
