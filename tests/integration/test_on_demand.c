@@ -91,13 +91,16 @@ static void sign(const char *media_id, const char *variant, enum media_format fo
 struct asker {
 	const char *url;
 	const char *headers;
+	uint16_t port; // 0: the edge's
+	unsigned delay_ms;
 	struct edge_reply reply;
 };
 
 static void *ask(void *context)
 {
 	struct asker *asker = context;
-	asker->reply = edge_request(port, "GET", asker->url, asker->headers);
+	clock_sleep_ms(asker->delay_ms);
+	asker->reply = edge_request(asker->port != 0 ? asker->port : port, "GET", asker->url, asker->headers);
 	return NULL;
 }
 
@@ -262,6 +265,34 @@ static void test_only_the_edge_asks(void **state)
 	                 0);
 }
 
+// Several edges ask one transcoder: whoever comes while it is being made joins.
+#define EDGES 8
+static void test_askers_join(void **state)
+{
+	(void)state;
+	char id[37], path[128], headers[256];
+	const char *listen = test_stack_settings()->transcoder_listen;
+	json_decref(new_media(id));
+	(void)snprintf(path, sizeof path, "/resize/%s/1/w960.jpg", id);
+	(void)snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\n",
+	               test_stack_settings()->transcoder_resize_token);
+	int64_t decodes = test_pool_metric(DECODES, PRESET_POOL_RESIZE);
+	struct asker askers[EDGES];
+	for (size_t i = 0; i < EDGES; i++)
+		askers[i] = (struct asker){ .url = path,
+			                    .headers = headers,
+			                    .port = (uint16_t)strtoul(strrchr(listen, ':') + 1, NULL, 10) };
+	ask_all(askers, EDGES);
+	for (size_t i = 0; i < EDGES; i++) {
+		assert_int_equal(askers[i].reply.status, 200);
+		assert_int_equal(askers[i].reply.length, askers[0].reply.length);
+	}
+	for (size_t i = 0; i < EDGES; i++)
+		edge_reply_done(&askers[i].reply);
+	// One decode; under load a late one may find it done, and it is made once more, but never each for itself.
+	assert_in_range(test_pool_metric(DECODES, PRESET_POOL_RESIZE) - decodes, 1, EDGES / 2);
+}
+
 // One worker and one place to wait: of many different ones at once some are made, the others told to come again, all
 // soon; and each is to be had in the end.
 #define DIFFERENT 6
@@ -402,16 +433,41 @@ static void test_deleted_while_made(void **state)
 	}
 }
 
+// Deleted between the object and its row (the lock holds the row back until then), after the janitor has looked: what
+// was stored goes on the deletions list by itself.
+static void test_deleted_before_its_row(void **state)
+{
+	(void)state;
+	char id[37], url[DELIVERY_URL_SIZE], key[OBJECT_KEY_SIZE];
+	json_decref(new_media(id));
+	sign(id, "w960", FORMAT_JPEG, url);
+	(void)snprintf(key, sizeof key, "%.36s/1/w960.jpg", id);
+	struct asker asker = { .url = url, .delay_ms = 300 };
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, ask, &asker), 0);
+	assert_int_equal(test_sql_int("WITH l AS MATERIALIZED (SELECT id FROM media WHERE id = $1 FOR UPDATE), "
+	                              "s AS MATERIALIZED (SELECT id, pg_sleep(4) FROM l) "
+	                              "UPDATE media SET state = 'deleted', deleted_at = now() FROM s "
+	                              "WHERE media.id = s.id RETURNING 1",
+	                              id, NULL),
+	                 1);
+	assert_true(test_store_has(TEST_MEDIA, key)); // or this was no race
+	(void)pthread_join(thread, NULL);
+	edge_assert_problem(&asker.reply, 404, "not-found");
+	edge_reply_done(&asker.reply);
+	test_store_await(TEST_MEDIA, key, false, 15000);
+	assert_int_equal(test_sql_int("SELECT count(*) FROM variants WHERE media_id = $1 AND name = 'w960'", id, NULL),
+	                 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_made_once_for_a_crowd),
-		cmocka_unit_test(test_no_work_for_what_is_not_offered),
-		cmocka_unit_test(test_only_the_edge_asks),
-		cmocka_unit_test(test_full_queue_turns_away),
-		cmocka_unit_test(test_busy_when_nobody_makes_it),
-		cmocka_unit_test(test_gone_with_its_media),
-		cmocka_unit_test(test_deleted_while_made),
+		cmocka_unit_test(test_made_once_for_a_crowd),  cmocka_unit_test(test_no_work_for_what_is_not_offered),
+		cmocka_unit_test(test_only_the_edge_asks),     cmocka_unit_test(test_askers_join),
+		cmocka_unit_test(test_full_queue_turns_away),  cmocka_unit_test(test_busy_when_nobody_makes_it),
+		cmocka_unit_test(test_gone_with_its_media),    cmocka_unit_test(test_deleted_while_made),
+		cmocka_unit_test(test_deleted_before_its_row),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
