@@ -64,7 +64,7 @@ units_fit() {
 
 secrets_are_private() {
 	[ "$(inside stat -c '%a %U' /etc/safelight/secrets/jwt_key)" = '600 root' ] &&
-		[ "$(inside stat -c '%a %U' /etc/safelight/secrets/cdn_keys)" = '600 safelight-edge' ]
+		[ "$(inside stat -c '%a %U' /etc/safelight/secrets/cdn_keys /etc/safelight/secrets/resize_token | sort -u)" = '600 safelight-edge' ]
 }
 
 secrets_stay() {
@@ -79,6 +79,9 @@ edge_renders() {
 		[cdn]
 		keys_file = /etc/safelight/secrets/cdn_keys
 		purge_token_file = /etc/safelight/secrets/purge_token
+		on_demand = true
+		[transcoder]
+		resize_token_file = /etc/safelight/secrets/resize_token
 		[edge]
 		secret_key_file = /s3_edge
 	CONF

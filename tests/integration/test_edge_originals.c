@@ -147,10 +147,76 @@ static void test_refusals(void **state)
 	assert_int_equal(edge_origin_hits(&rig.store), 0);
 }
 
+// 400 is nginx's own: what is no path at all.
+static void assert_refused(const char *target)
+{
+	struct edge_reply reply = edge_get(&rig, target, NULL);
+	if (reply.status != 403 && reply.status != 404 && reply.status != 400)
+		fail_msg("%u for %s", reply.status, target);
+	edge_assert_problem(&reply, reply.status,
+	                    reply.status == 403   ? "url-refused"
+	                    : reply.status == 404 ? "not-found"
+	                                          : "invalid-request");
+	edge_reply_done(&reply);
+}
+
+// One part of the good URL exchanged for another text that means the same to somebody.
+static void assert_refused_with(const char *part, const char *other)
+{
+	char target[2 * DELIVERY_ORIGINAL_URL_SIZE];
+	const char *at = strstr(url, part);
+	assert_non_null(at);
+	(void)snprintf(target, sizeof target, "%.*s%s%s", (int)(at - url), url, other, at + strlen(part));
+	assert_refused(target);
+}
+
+// What was signed is the only spelling.
+static void test_other_spellings(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *part, *other;
+	} rows[] = { { "/o/", "//o/" },
+		     { "/o/", "/o//" },
+		     { "/o/", "/x/../o/" },
+		     { "/o/", "/x/%2e%2e/o/" },
+		     { "/o/", "/%6f/" },
+		     { "/o/", "/o/%252e/" },
+		     { "/o/", "/O/" },
+		     { "?e=", "/?e=" },
+		     { "?e=", ";x?e=" },
+		     { "?e=", "%00?e=" },
+		     { "?e=", "?x=1&e=" },
+		     { "?e=", "?e=1&e=" },
+		     { "?e=", "?E=" },
+		     { "&k=", "&k=k1&k=" },
+		     { "&s=", "&x=1&s=" },
+		     { "%C3", "%c3" },
+		     { "%C3%BC", "\xc3\xbc" },
+		     { ".jpg", "%2Ejpg" },
+		     { ".jpg", ".jpg&" },
+		     { ".jpg", ".jpg&x=1" },
+		     { ".jpg", ".jpg#" },
+		     { "Gr", "Gr%0D%0AX:y" },
+		     { "-", "" } };
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_refused_with(rows[i].part, rows[i].other);
+	// The same parts in another order.
+	char target[DELIVERY_ORIGINAL_URL_SIZE];
+	const char *e = strstr(url, "e="), *k = strstr(url, "&k="), *s = strstr(url, "&s=");
+	(void)snprintf(target, sizeof target, "%.*s%.*s&%.*s%s", (int)(e - url), url, (int)(s - k - 1), k + 1,
+	               (int)(k - e), e, s);
+	assert_refused(target);
+	assert_int_equal(edge_origin_hits(&rig.store), 0);
+	struct edge_reply reply = edge_get(&rig, url, NULL);
+	assert_int_equal(reply.status, 200);
+	edge_reply_done(&reply);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 	const struct CMUnitTest tests[] = { TEST(test_nothing_is_kept), TEST(test_conditional_requests),
-		                            TEST(test_ranges), TEST(test_refusals) };
+		                            TEST(test_ranges), TEST(test_refusals), TEST(test_other_spellings) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

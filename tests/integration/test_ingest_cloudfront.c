@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "tests/integration/support/http.h"
 #include "tests/integration/support/objects.h"
 #include "tests/integration/support/receivers.h"
@@ -73,11 +74,11 @@ static void delete_media(const char *id)
 	test_reply_done(&reply);
 }
 
-// Everything that CloudFront was told so far, one after the other; malloc'ed.
-static char *join_posts(void)
+// Everything that CloudFront was told so far, one after the other.
+static void join_posts(struct buffer *ret_text)
 {
-	size_t count = test_receivers_count(&receivers, TARGET), size = 1;
-	char *text = calloc(1, 1);
+	size_t count = test_receivers_count(&receivers, TARGET);
+	buffer_init(ret_text, 1 << 20);
 	for (size_t i = 0; i < count; i++) {
 		json_t *post = test_receivers_post(&receivers, TARGET, i);
 		const char *body = json_string_value(json_object_get(post, "body"));
@@ -86,13 +87,10 @@ static char *join_posts(void)
 		assert_string_equal(json_string_value(json_object_get(headers, "host")), "cloudfront.amazonaws.com");
 		assert_non_null(strstr(authorization, "Credential=AKIAIOSFODNN7EXAMPLE/"));
 		assert_non_null(strstr(authorization, "/us-east-1/cloudfront/aws4_request"));
-		size += strlen(body);
-		text = realloc(text, size);
-		assert_non_null(text);
-		(void)strcat(text, body);
+		buffer_append_text(ret_text, body);
 		json_decref(post);
 	}
-	return text;
+	assert_true(buffer_ok(ret_text));
 }
 
 static void a_deleted_media_is_invalidated(void **state)
@@ -111,16 +109,17 @@ static void a_deleted_media_is_invalidated(void **state)
 	assert_true(test_receivers_count(&receivers, TARGET) > earlier);
 
 	// Each object that there was, by its own path and by the one that clients ask for.
-	char *told = join_posts();
+	struct buffer told;
+	join_posts(&told);
 	for (size_t i = 0; i < objects.count; i++) {
 		(void)snprintf(wanted, sizeof wanted, "<Path>/%s</Path>", objects.keys[i]);
-		if (strstr(told, wanted) == NULL)
-			fail_msg("no %s in %s", wanted, told);
+		if (strstr(buffer_text(&told), wanted) == NULL)
+			fail_msg("no %s in %s", wanted, buffer_text(&told));
 		(void)snprintf(wanted, sizeof wanted, "<Path>/m/%s", objects.keys[i]);
-		if (strstr(told, wanted) == NULL)
-			fail_msg("no %s in %s", wanted, told);
+		if (strstr(buffer_text(&told), wanted) == NULL)
+			fail_msg("no %s in %s", wanted, buffer_text(&told));
 	}
-	free(told);
+	buffer_done(&told);
 	test_objects_done(&objects);
 }
 
@@ -141,9 +140,10 @@ static void it_is_told_later(void **state)
 	(void)test_sql_int("UPDATE deletions SET not_before = now() WHERE media_id = $1 AND kind = 'variant'", id,
 	                   NULL);
 	test_sql_await(0, 30000, "SELECT count(*) FROM deletions WHERE media_id = $1 AND kind <> 'original'", id, NULL);
-	char *told = join_posts();
-	assert_non_null(strstr(told, id));
-	free(told);
+	struct buffer told;
+	join_posts(&told);
+	assert_non_null(strstr(buffer_text(&told), id));
+	buffer_done(&told);
 }
 
 int main(void)
