@@ -38,7 +38,7 @@ static bool parse_number(const char *text, char end, long most, int *ret_number,
 enum rc cache_address_parse(const char *url, struct cache_address *ret_address, struct err *err)
 {
 	struct cache_address address = { .port = DEFAULT_PORT };
-	if (strncmp(url, "unix:/", 6) == 0 && strlen(url + 5) < sizeof address.host) {
+	if (strncmp(url, "unix:/", 6) == 0 && strlen(url) < sizeof address.host + 5) {
 		address.port = 0;
 		(void)snprintf(address.host, sizeof address.host, "%s", url + 5);
 		*ret_address = address;

@@ -293,6 +293,21 @@ static void test_askers_join(void **state)
 	assert_in_range(test_pool_metric(DECODES, PRESET_POOL_RESIZE) - decodes, 1, EDGES / 2);
 }
 
+// As clients do that were told to come again.
+static void ask_until_made(struct asker *asker)
+{
+	struct deadline deadline = deadline_after_ms(20000);
+	unsigned status = 0;
+	while (status != 200 && !deadline_passed(deadline)) {
+		ask(asker);
+		status = asker->reply.status;
+		edge_reply_done(&asker->reply);
+		if (status != 200)
+			clock_sleep_ms(500);
+	}
+	assert_int_equal(status, 200);
+}
+
 // One worker and one place to wait: of many different ones at once some are made, the others told to come again, all
 // soon; and each is to be had in the end.
 #define DIFFERENT 6
@@ -324,18 +339,8 @@ static void test_full_queue_turns_away(void **state)
 	}
 	assert_true(made >= 1 && refused >= 1);
 	assert_true(took_ms < 15000);
-	for (size_t i = 0; i < DIFFERENT; i++) {
-		struct deadline deadline = deadline_after_ms(20000);
-		unsigned status = 0;
-		while (status != 200 && !deadline_passed(deadline)) {
-			ask(&askers[i]);
-			status = askers[i].reply.status;
-			edge_reply_done(&askers[i].reply);
-			if (status != 200)
-				clock_sleep_ms(500);
-		}
-		assert_int_equal(status, 200);
-	}
+	for (size_t i = 0; i < DIFFERENT; i++)
+		ask_until_made(&askers[i]);
 	test_pool_set(bus, PRESET_POOL_RESIZE, NULL);
 }
 
@@ -350,13 +355,14 @@ static void test_busy_when_nobody_makes_it(void **state)
 	struct edge_reply reply = edge_request(port, "GET", hit, NULL);
 	assert_int_equal(reply.status, 200);
 	edge_reply_done(&reply);
-	test_pool_set(bus, PRESET_POOL_RESIZE, "{\"paused\":true}");
-	clock_sleep_ms(1000);
+	// The workers show that the transcoder has heard of it.
+	test_pool_set(bus, PRESET_POOL_RESIZE, "{\"paused\":true,\"workers\":2}");
+	test_pool_await("safelight_pool_workers_wanted", PRESET_POOL_RESIZE, 2, 10000);
 	reply = edge_request(port, "GET", url, NULL);
 	edge_assert_problem(&reply, 503, "unavailable");
 	edge_reply_done(&reply);
 	test_pool_set(bus, PRESET_POOL_RESIZE, NULL);
-	clock_sleep_ms(2200);
+	clock_sleep_ms(1500); // the edge remembers that refusal for a second
 	test_stack_run("kill", "transcoder");
 	reply = edge_request(port, "GET", url, NULL);
 	edge_assert_problem(&reply, 503, "unavailable");
@@ -367,10 +373,7 @@ static void test_busy_when_nobody_makes_it(void **state)
 	edge_reply_done(&reply);
 	test_stack_run("restart", "transcoder");
 	struct asker asker = { .url = url };
-	clock_sleep_ms(2200);
-	ask(&asker);
-	assert_int_equal(asker.reply.status, 200);
-	edge_reply_done(&asker.reply);
+	ask_until_made(&asker);
 }
 
 // Deleting a media takes what was made on demand with it: object, row, and the edge's copies.
