@@ -26,6 +26,7 @@ static const struct step {
 	{ "sweep_expired", 1, sweep_expired }, { "sweep_deletions", 1, sweep_deletions },
 	{ "sweep_events", 1, sweep_events },   { "sweep_orphans", 5, sweep_orphans },
 	{ "sweep_parts", 30, sweep_parts },    { "sweep_rows", 30, sweep_rows },
+	{ "sweep_pools", 1, sweep_pools },
 };
 #define STEP_COUNT (sizeof STEPS / sizeof STEPS[0])
 

@@ -26,7 +26,8 @@ struct metric;
 	X(strangers_found, "Objects with keys that are not ours; they are left alone.")                       \
 	X(uploads_aborted, "Multipart uploads that nobody finished.")                                         \
 	X(rows_dropped, "Rows of expired and deleted media, and old idempotency keys.")                       \
-	X(events_resent, "Events sent again since the bus had lost some.")
+	X(events_resent, "Events sent again since the bus had lost some.")                                    \
+	X(pool_settings_restored, "Pools whose live settings were put back since the bus had lost them.")
 
 enum sweep_count {
 #define SWEEP_COUNT(field, help) SWEEP_##field,
@@ -62,6 +63,7 @@ typedef enum rc sweep_function(struct sweep *sweep, struct err *err);
 sweep_function sweep_store;     // sweep_store.c: what the store can do, and whether its clock agrees
 sweep_function sweep_streams;   // sweep_events.c: the bus's streams exist
 sweep_function sweep_events;    // sweep_events.c: events that the bus has lost
+sweep_function sweep_pools;     // sweep_pools.c: pools' live settings that the bus has lost
 sweep_function sweep_jobs;      // sweep_jobs.c: overdue jobs
 sweep_function sweep_uploads;   // sweep_uploads.c: bytes that came without a word
 sweep_function sweep_expired;   // sweep_uploads.c: bytes that never came
