@@ -82,6 +82,8 @@ extern const struct command command_media_reprocess;
 extern const struct command command_upload;
 extern const struct command command_user_list;
 extern const struct command command_user_make_admin;
+extern const struct command command_keys_rotate;
+extern const struct command command_capacity;
 extern const struct command command_migrate;
 extern const struct command command_store_init;
 extern const struct command command_reconcile;

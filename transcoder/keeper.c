@@ -101,6 +101,7 @@ static void write_pool(struct json_write *json, struct pool *pool)
 	json_write_int(json, "waiting", (int64_t)queue_length(pool->inputs));
 	json_write_int(json, "done", metric_value(pool->metrics.done));
 	json_write_int(json, "job_ms", metric_sum_us(pool->metrics.total_seconds) / 1000);
+	json_write_int(json, "busy_ms", metric_sum_us(pool->metrics.decode_seconds) / 1000);
 	json_write_int(json, "attempts_failed", metric_value(pool->metrics.failed));
 	json_write_int(json, "jobs_failed", metric_value(pool->metrics.ended));
 	json_write_object_end(json);

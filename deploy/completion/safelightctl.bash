@@ -7,6 +7,7 @@ _safelightctl_groups() {
 	dead) echo 'list show redrive drop' ;;
 	media) echo 'show trace reprocess' ;;
 	user) echo 'list make-admin' ;;
+	keys) echo 'rotate' ;;
 	store) echo 'init' ;;
 	completion) echo 'bash' ;;
 	esac
@@ -34,6 +35,8 @@ _safelightctl_options() {
 	'upload') echo '--url --timeout --keep --json --help' ;;
 	'user list') echo '--limit --admins --json --help' ;;
 	'user make-admin') echo '--revoke --json --help' ;;
+	'keys rotate') echo '--json --help' ;;
+	'capacity') echo '--jobs --busy --workers-each --json --help' ;;
 	'migrate') echo '--json --help' ;;
 	'store init') echo '--json --help' ;;
 	'reconcile') echo '--dry-run --json --help' ;;
@@ -56,7 +59,7 @@ _safelightctl() {
 		esac
 	done
 	if ((${#words[@]} == 0)); then
-		choices='status top doctor pool dead media upload user migrate store reconcile completion --config --check-config --help-config --version --help'
+		choices='status top doctor pool dead media upload user keys capacity migrate store reconcile completion --config --check-config --help-config --version --help'
 	elif ((${#words[@]} == 1)) && [[ -n $(_safelightctl_groups "${words[0]}") ]]; then
 		choices=$(_safelightctl_groups "${words[0]}")
 	elif [[ $current != -* && ${words[0]} == upload ]]; then

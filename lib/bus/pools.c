@@ -64,9 +64,9 @@ static json_t *want_pool(json_t *pools, const char *name)
 	json_t *pool = find_pool(pools, name);
 	if (pool != NULL)
 		return pool;
-	pool = json_pack("{s:s, s:{s:s}, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:[]}", "name", name, "setting",
+	pool = json_pack("{s:s, s:{s:s}, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:[]}", "name", name, "setting",
 	                 "source", "transcoder", "workers_wanted", 0, "workers_running", 0, "waiting", 0, "done", 0,
-	                 "attempts_failed", 0, "jobs_failed", 0, "job_ms", 0, "taken", 1, "transcoders");
+	                 "attempts_failed", 0, "jobs_failed", 0, "job_ms", 0, "busy_ms", 0, "taken", 1, "transcoders");
 	(void)json_array_append_new(pools, pool);
 	return pool;
 }
@@ -123,7 +123,7 @@ static bool works_by(const json_t *setting, const json_t *shown)
 static void add_shown(json_t *pools, const json_t *heartbeat, const json_t *shown, int64_t age_ms)
 {
 	static const char *const SUMS[] = { "workers_wanted",  "workers_running", "waiting", "done",
-		                            "attempts_failed", "jobs_failed",     "job_ms" };
+		                            "attempts_failed", "jobs_failed",     "job_ms",  "busy_ms" };
 	json_t *pool = want_pool(pools, text_of(shown, "name"));
 	json_t *one = json_deep_copy(shown);
 	bool is_late = age_ms > BUS_POOLS_LATE_MS;

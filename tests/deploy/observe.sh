@@ -65,6 +65,8 @@ check 'prometheus.yml and its rules' promtool check config deploy/prometheus/pro
 check 'every alert fires when it should, none on a quiet day' promtool test rules deploy/prometheus/alerts_test.yml
 check 'rules name metrics that exist' names_exist deploy/prometheus/recording.yml deploy/prometheus/alerts.yml
 check 'the dashboard names metrics that exist' names_exist deploy/grafana/safelight.json
+sed 's/safelight_http_requests_per_second//' deploy/scaling/*.yaml >"$WORK/scaling"
+check 'the scaling examples name metrics that exist' names_exist "$WORK/scaling"
 check 'the operating guide names metrics that exist' names_exist docs/operating.md docs/runbooks/*.md
 check 'alerts and dashboard use what is recorded' records_exist
 check "the dashboard's queries parse" queries_parse

@@ -221,6 +221,91 @@ static int restore(void **state)
 	return test_stack_teardown(state);
 }
 
+// ---- throughput ---------------------------------------------------------------------------------------------------
+
+// The load, and how many jobs of it are timed with many workers and with one, after some that may have begun before.
+#define LOAD_JOBS 60
+#define SKIPPED_JOBS 4
+#define TIMED_JOBS 16
+#define WORKERS_MANY 6
+#define ROUNDS_MOST 3
+#define JOBS_MS 60000
+// On two cores many do nearly twice as much as one; less when others have the machine, too.
+#define LEAST_PERCENT 115
+
+static void change(const char *command)
+{
+	struct control call;
+	control_run(&call, "pool", command, POOL, NULL);
+	control_expect(&call, 0);
+	control_done(&call);
+}
+
+static int64_t count_jobs(const struct test_account *account, const char *state)
+{
+	return test_sql_int("SELECT count(*) FROM jobs WHERE owner_id = $1::uuid AND state = $2", account->user_id,
+	                    state, NULL);
+}
+
+// Uploads that lie queued while the pool is paused.
+static void make_backlog(const struct test_account *account)
+{
+	size_t length;
+	char media_id[37];
+	char *data = test_file_read("samples/photos/tide.jpg", &length);
+	const struct test_file file = { "tide.jpg", "image/jpeg", data, length };
+	change("pause");
+	for (int i = 0; i < LOAD_JOBS; i++)
+		test_upload_whole(account, &file, media_id);
+	free(data);
+	change("resume");
+}
+
+static void await_done(const struct test_account *account, int64_t count)
+{
+	struct deadline deadline = deadline_after_ms(JOBS_MS);
+	while (count_jobs(account, "done") < count) {
+		assert_false(deadline_passed(deadline));
+		clock_sleep_ms(20);
+	}
+}
+
+// Milliseconds for TIMED_JOBS by so many workers, who are all there, and no more, within two seconds of the set.
+static int64_t time_with(const struct test_account *account, int64_t workers)
+{
+	int64_t set_us = clock_monotonic_us();
+	set_number("--workers", workers);
+	await_number("workers_wanted", workers, set_us);
+	int64_t begun = count_jobs(account, "done") + SKIPPED_JOBS;
+	await_done(account, begun);
+	int64_t began_us = clock_monotonic_us();
+	await_done(account, begun + TIMED_JOBS);
+	return (clock_monotonic_us() - began_us) / 1000;
+}
+
+static void test_a_set_changes_throughput(void **state)
+{
+	(void)state;
+	struct test_account account;
+	int64_t many_ms = 0, one_ms = 0;
+	bool has_changed = false;
+	test_account_new(&account);
+	// On a machine that others keep busy a single measurement says little.
+	for (int round = 0; round < ROUNDS_MOST && !has_changed; round++) {
+		make_backlog(&account);
+		many_ms = time_with(&account, WORKERS_MANY);
+		one_ms = time_with(&account, 1);
+		int64_t left = count_jobs(&account, "queued");
+		print_message("%d jobs: %lld ms by %d workers, %lld ms by one; %lld left\n", TIMED_JOBS,
+		              (long long)many_ms, WORKERS_MANY, (long long)one_ms, (long long)left);
+		assert_true(left > 0);
+		set_number("--workers", WORKERS_MANY);
+		has_changed = one_ms * 100 >= many_ms * LEAST_PERCENT;
+	}
+	assert_true(has_changed);
+	test_account_done(&account);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_rollback),
 		cmocka_unit_test(test_sets_at_once),
 		cmocka_unit_test(test_pause_and_resume),
+		cmocka_unit_test(test_a_set_changes_throughput),
 	};
 	return cmocka_run_group_tests_name("ctl pools", tests, setup, restore);
 }

@@ -1,0 +1,123 @@
+// Rotating keys step by step, and planning by what was measured.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/integration/support/account.h"
+#include "tests/integration/support/control.h"
+#include "tests/integration/support/http.h"
+#include "tests/integration/support/stack.h"
+#include "tests/integration/support/upload.h"
+#include "tests/unit/cmocka_all.h"
+
+#define POOL "fast"
+
+#define KEYS_FILE "safelight-keys"
+
+static void rotate(const char *kind, const char *step, const char *path, int status, const char *said)
+{
+	struct control call;
+	control_run(&call, "keys", "rotate", kind, step, path, NULL);
+	control_expect(&call, status);
+	control_assert_has(status == 0 ? call.out : call.err, said);
+	control_done(&call);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+// An old key signs until the new one is promoted, verifies until it is pruned, and the file's mode stays.
+static void test_keys_are_rotated_step_by_step(void **state)
+{
+	(void)state;
+	static const char OLD[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	char folder[] = "/tmp/" KEYS_FILE "-XXXXXX", path[64], *text;
+	struct stat found;
+	size_t length;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof path, "%s/keys", folder);
+	write_file(path, OLD);
+	assert_int_equal(chmod(path, 0640), 0);
+	rotate("access", "promote", path, 1, "only one key");
+	rotate("access", "add", path, 0, "verifies");
+	text = test_file_read(path, &length);
+	assert_memory_equal(text, "default:0123", 12);
+	assert_non_null(strchr(text, ','));
+	free(text);
+	rotate("access", "promote", path, 0, "restart ingest and metadata-api");
+	text = test_file_read(path, &length);
+	assert_memory_equal(text, "k", 1);
+	assert_non_null(strstr(text, OLD));
+	free(text);
+	rotate("access", "prune", path, 0, "signs");
+	text = test_file_read(path, &length);
+	assert_null(strstr(text, OLD));
+	free(text);
+	assert_int_equal(stat(path, &found), 0);
+	assert_int_equal(found.st_mode & 07777u, 0640);
+	rotate("delivery", "turn", path, 64, "no step");
+	write_file(path, "no key at all");
+	rotate("delivery", "add", path, 1, "key");
+	text = test_file_read(path, &length);
+	assert_string_equal(text, "no key at all");
+	free(text);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static json_t *find_plan(json_t *plans, const char *pool)
+{
+	size_t index = 0;
+	json_t *plan = NULL;
+	json_array_foreach(plans, index, plan) if (strcmp(test_json_text(plan, "pool"), pool) == 0) return plan;
+	fail_msg("no plan for pool %s", pool);
+	return NULL;
+}
+
+// Until a job that is done shows in a heartbeat.
+#define HEARTBEAT_MS 3500
+
+// Ten times the load needs ten times the workers, within their rounding.
+static void test_capacity_grows_with_the_load(void **state)
+{
+	(void)state;
+	struct control few, many;
+	struct test_account account;
+	char media_id[37];
+	size_t length;
+	char *data = test_file_read("samples/photos/tide.jpg", &length);
+	test_account_new(&account);
+	test_upload_whole(&account, &(struct test_file){ "tide.jpg", "image/jpeg", data, length }, media_id);
+	free(data);
+	json_decref(test_media_await(&account, media_id, "ready", 20000));
+	test_account_done(&account);
+	clock_sleep_ms(HEARTBEAT_MS);
+	control_run(&few, "capacity", "--jobs", "100", "--json", NULL);
+	control_expect(&few, 0);
+	control_run(&many, "capacity", "--jobs", "1000", "--workers-each", "8", "--json", NULL);
+	control_expect(&many, 0);
+	int64_t least = test_json_int(find_plan(few.json, POOL), "workers_needed");
+	int64_t most = test_json_int(find_plan(many.json, POOL), "workers_needed");
+	assert_true(least >= 1);
+	assert_in_range(most, least * 10 - 10, least * 10);
+	assert_int_equal(test_json_int(find_plan(many.json, POOL), "transcoders_needed"), (most + 7) / 8);
+	control_done(&few);
+	control_done(&many);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_keys_are_rotated_step_by_step),
+		cmocka_unit_test(test_capacity_grows_with_the_load),
+	};
+	return cmocka_run_group_tests(tests, test_stack_setup, test_stack_teardown);
+}
