@@ -132,7 +132,7 @@ bool picture_to_rgb(VipsImage **image, struct failure *failure)
 	return true;
 }
 
-// ---- memory, orientation, crop ----
+// ---- memory, orientation ----
 
 bool picture_hold(VipsImage **image, struct failure *failure)
 {
@@ -164,25 +164,6 @@ void picture_forget_metadata(VipsImage *image)
 	for (char **field = fields; field != NULL && *field != NULL; field++)
 		(void)vips_image_remove(image, *field); // the few that describe the pixels cannot be removed
 	g_strfreev(fields);
-}
-
-bool picture_crop(VipsImage *image, uint32_t width, uint32_t height, VipsImage **ret_image, struct failure *failure)
-{
-	VipsImage *made = NULL;
-
-	if (is_size(image, width, height)) {
-		g_object_ref(image);
-		*ret_image = image;
-		return true;
-	}
-	if (vips_smartcrop(image, &made, (int)width, (int)height, "interesting", VIPS_INTERESTING_ATTENTION, NULL) != 0)
-		return picture_failed(failure, "crop");
-	if (!picture_hold(&made, failure)) {
-		g_object_unref(made);
-		return false;
-	}
-	*ret_image = made;
-	return true;
 }
 
 // ---- files ----

@@ -50,10 +50,6 @@ bool picture_has_metadata(VipsImage *image);
 // set. (libvips itself writes it into AVIF.)
 int picture_add_metadata(VipsImage *image, enum media_format format, void **bytes, size_t *length);
 
-// Cut the most interesting width x height pixels out of a held picture that is at least so large; the result is held,
-// the caller unrefs it.
-bool picture_crop(VipsImage *image, uint32_t width, uint32_t height, VipsImage **ret_image, struct failure *failure);
-
 // For WebP by libwebp itself: what the encoding wants, the pixels of a held picture, and for picture_encode a file that
 // holds the picture and no container around it. 0 or -1 with libvips's error set, like a saver.
 bool picture_configure_webp(const struct wire_encoding *encoding, struct WebPConfig *ret_config);
