@@ -56,6 +56,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 -include tests/bench/transcoder.mk
 -include tests/bench/quality.mk
 -include deploy/deploy.mk
+-include metadata-api/contract.mk
 INTEGRATION_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(wildcard tests/integration/test_*.c))
 
 CPPFLAGS_TIDY := -D_GNU_SOURCE -Ilib -I. $(CFLAGS_bus) $(foreach m,http db store,$(CFLAGS_$(m))) \

@@ -20,6 +20,7 @@
 #include "http/rate_share.h"
 #include "http/request.h"
 #include "http/respond.h"
+#include "http/route_list.h"
 #include "http/server.h"
 #include "http/trace.h"
 #include "ingest/ingest.h"
@@ -336,6 +337,11 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 	return RC_OK;
 }
 
+static void print_routes(FILE *out)
+{
+	http_route_list_print(out, INGEST_ROUTES, INGEST_ROUTE_COUNT);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct service SERVICE = {
@@ -345,6 +351,7 @@ int main(int argc, char **argv)
 		.check = preset_set_check,
 		.start = start,
 		.reload = reload,
+		.print_routes = print_routes,
 		.stop = stop,
 	};
 	return service_main(argc, argv, &SERVICE);

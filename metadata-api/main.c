@@ -21,6 +21,7 @@
 #include "http/rate_limit.h"
 #include "http/rate_share.h"
 #include "http/respond.h"
+#include "http/route_list.h"
 #include "http/server.h"
 #include "http/trace.h"
 #include "media/cursor.h"
@@ -312,6 +313,11 @@ static enum rc start(const struct settings *settings, void **ret_state, struct e
 	return RC_OK;
 }
 
+static void print_routes(FILE *out)
+{
+	http_route_list_print(out, API_ROUTES, API_ROUTE_COUNT);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct service SERVICE = {
@@ -321,6 +327,7 @@ int main(int argc, char **argv)
 		.check = preset_set_check,
 		.start = start,
 		.reload = reload,
+		.print_routes = print_routes,
 		.stop = stop,
 	};
 	return service_main(argc, argv, &SERVICE);

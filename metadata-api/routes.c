@@ -58,5 +58,7 @@ const struct route *const API_ROUTES[] = {
 	&route_admin_letter_drop,
 	&route_admin_media,
 	&route_admin_requests,
+	&route_contract,
+	&route_contract_page,
 };
 const size_t API_ROUTE_COUNT = sizeof API_ROUTES / sizeof API_ROUTES[0];

@@ -61,6 +61,8 @@ extern const struct route route_admin_letter_redrive;
 extern const struct route route_admin_letter_drop;
 extern const struct route route_admin_media;
 extern const struct route route_admin_requests;
+extern const struct route route_contract;
+extern const struct route route_contract_page;
 
 // All of them, for http_server_config.
 extern const struct route *const API_ROUTES[];

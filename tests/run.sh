@@ -122,7 +122,7 @@ done
 for part in "$@"; do
 	case "$part" in
 	lint) printf 'lint\n' && run_lint ;;
-	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays && run_program tests/cloudfront/test.sh ;;
+	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays && run_program tests/cloudfront/test.sh && run_program tests/openapi/document.sh ;;
 	packages) printf 'packages and backup\n' && run_program tests/docker/test.sh && run_program tests/deploy/packages.sh && run_program tests/deploy/backup.sh ;;
 	integration | deploy | browser) ;;
 	*) printf 'unknown part: %s\n' "$part" >&2 && exit 64 ;;
@@ -136,7 +136,7 @@ if [ -n "$stack_wanted" ]; then
 			case "$part" in
 			integration) printf 'integration tests\n' && run_programs integration ;;
 			deploy) printf 'deployment tests\n' && run_program tests/deploy/observe.sh && run_program tests/deploy/growth.sh && run_program tests/deploy/blue_green.sh ;;
-			browser) printf 'browser tests\n' && run_browser ;;
+			browser) printf 'browser tests\n' && run_browser && run_program tests/openapi/answers.sh ;;
 			esac
 		done
 	fi

@@ -29,6 +29,7 @@ struct arguments {
 	const char *config;
 	bool check_config;
 	bool help_config;
+	bool routes;
 };
 
 static void print_usage(const struct service *service, FILE *out)
@@ -38,8 +39,11 @@ static void print_usage(const struct service *service, FILE *out)
 	              "  --config FILE    read this file (else $SAFELIGHT_CONFIG, else defaults)\n"
 	              "  --check-config   print the effective configuration, secrets masked, and exit\n"
 	              "  --help-config    print every option with its default, range and meaning, and exit\n"
+	              "%s"
 	              "  --version        print the version and exit\n",
-	              service->name, service->summary);
+	              service->name, service->summary,
+	              service->print_routes == NULL ? ""
+	                                            : "  --routes         print the HTTP routes as JSON and exit\n");
 }
 
 // Returns -1 to go on, or the exit status.
@@ -49,11 +53,8 @@ static int parse_arguments(int argc, char **argv, const struct service *service,
 		const char *name;
 		int has_value;
 		int letter;
-	} NAMES[] = { { "config", 1, 'c' },
-		      { "check-config", 0, 'k' },
-		      { "help-config", 0, 'o' },
-		      { "version", 0, 'v' },
-		      { "help", 0, 'h' } };
+	} NAMES[] = { { "config", 1, 'c' }, { "check-config", 0, 'k' }, { "help-config", 0, 'o' },
+		      { "routes", 0, 'r' }, { "version", 0, 'v' },      { "help", 0, 'h' } };
 	struct option options[sizeof NAMES / sizeof NAMES[0] + 1] = { 0 };
 	for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
 		options[i] = (struct option){ NAMES[i].name, NAMES[i].has_value, NULL, NAMES[i].letter };
@@ -68,6 +69,13 @@ static int parse_arguments(int argc, char **argv, const struct service *service,
 			break;
 		case 'o':
 			ret_arguments->help_config = true;
+			break;
+		case 'r':
+			if (service->print_routes == NULL) {
+				(void)fprintf(stderr, "safelight-%s: has no routes\n", service->name);
+				return EXIT_USAGE;
+			}
+			ret_arguments->routes = true;
 			break;
 		case 'v':
 			(void)printf("safelight-%s %s\n", service->name, SAFELIGHT_VERSION);
@@ -182,6 +190,10 @@ int service_main(int argc, char **argv, const struct service *service)
 		return status;
 	if (arguments.help_config) {
 		settings_print_help(stdout);
+		return 0;
+	}
+	if (arguments.routes) {
+		service->print_routes(stdout);
 		return 0;
 	}
 	log_init(service->name, LOG_INFO);

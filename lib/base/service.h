@@ -2,11 +2,12 @@
 //
 // SIGTERM/SIGINT drain (a second one ends at once); SIGHUP reloads. Arguments: --config FILE (or SAFELIGHT_CONFIG),
 // --check-config,
-// --help-config, --version, --help. Exit status: 0 after a clean drain, 64 wrong usage, 78 wrong configuration, 1
-// failed start.
+// --help-config, --routes, --version, --help. Exit status: 0 after a clean drain, 64 wrong usage, 78 wrong
+// configuration, 1 failed start.
 #pragma once
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -23,6 +24,8 @@ struct service {
 	enum rc (*start)(const struct settings *settings, void **ret_state, struct err *err);
 	// Take over what may change live from newly loaded settings; the old ones stay valid until stop. May be NULL.
 	void (*reload)(void *state, const struct settings *settings);
+	// Print the HTTP routes as JSON, for --routes. NULL: there are none, and no such option.
+	void (*print_routes)(FILE *out);
 	// Stop taking work, finish or give back what is in hand, free the state; at most drain_ms milliseconds.
 	void (*stop)(void *state, int64_t drain_ms);
 };

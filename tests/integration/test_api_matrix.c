@@ -108,6 +108,8 @@ static const struct row ROWS[] = {
 	{ "GET", "/v1/uploads/{id}", UPLOAD, NULL, NULL, 401, 404, 404, 200 },
 	{ "POST", "/v1/uploads/{id}/complete", UPLOAD, NULL, "{}", 401, 404, 404, 409 },
 	{ "DELETE", "/v1/uploads/{id}", UPLOAD, NULL, NULL, 401, 404, 404, 204 },
+	{ "GET", "/openapi.json", NOTHING, NULL, NULL, 200, 200, 200, 200 },
+	{ "GET", "/docs", NOTHING, NULL, NULL, 200, 200, 200, 200 },
 	{ "POST", "/hooks/s3", NOTHING, NULL, "{}", 401, 401, 401, 401 },
 	{ "OPTIONS", "/files", NOTHING, NULL, NULL, 204, 204, 204, 204 },
 	{ "POST", "/files", NOTHING, NULL, NULL, 401, 201, 201, 201 },
