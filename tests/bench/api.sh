@@ -123,8 +123,7 @@ statement() {
 LAST="'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"
 statement item_list_created_newest "'$OWNER'::uuid" "('2026-01-01'::timestamptz - :n * interval '1 minute')" "$LAST" 21 NULL \
 	>"$work/list_rows.sql"
-# The same with what stands in the answer besides: each cover's variants. As text of one column a media, since that was the
-# fastest form in SQL (rows of their own take four times as long).
+# The same with what stands in the answer besides: each cover's variants, as text of one column a media.
 VARIANTS="(SELECT string_agg(concat_ws(' ', v.name, v.format, v.state, v.width, v.height, v.bytes), E'\n' ORDER BY v.width, v.name, v.format) FROM variants v WHERE v.media_id = m.id AND v.generation = m.published_generation)"
 with_variants() { awk -v add="$VARIANTS" '/^SELECT/ && !done { i = index($0, "FROM (SELECT"); $0 = substr($0, 1, i - 1) ", " add " " substr($0, i); done = 1 } { print }'; }
 statement item_with_media "'$OWNER'::uuid" "(lpad(to_hex($ITEMS - :n), 8, '0') || '-0000-7000-8000-000000000000')::uuid" \

@@ -8,7 +8,7 @@ bench-edge: $(EDGE_MODULE) $(BUILD)/tests/bench/edge_sign ## signed hits of the 
 	$(Q)BUILD="$(BUILD)" tests/bench/edge.sh
 .PHONY: bench-edge
 
-bench-search: $(BUILD)/bin/safelightctl ## search at a million items of one owner (SAFELIGHT_CONFIG names a running stack's)
+bench-search: $(BUILD)/bin/safelightctl ## search at a million items of one owner, on a stack of its own or SAFELIGHT_CONFIG's
 	$(Q)BUILD="$(BUILD)" tests/bench/search.sh
 .PHONY: bench-search
 

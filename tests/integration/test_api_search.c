@@ -229,6 +229,59 @@ static void pages_are_complete_and_ranked(void **state)
 	test_account_done(&account);
 }
 
+// Items of an owner lie in buckets, the newest of which is read first; a new one is begun here after each item.
+static void older_buckets_are_read_too(void **state)
+{
+	(void)state;
+	struct test_account account;
+	char id[37], sql[200];
+	static const char *const ITEMS[] = { "{\"title\":\"apple\"}", "{\"title\":\"orchard\",\"body\":\"apples\"}",
+		                             "{\"title\":\"pear\"}", "{\"title\":\"tart\",\"body\":\"of an apple\"}" };
+	test_account_new(&account);
+	for (size_t i = 0; i < sizeof ITEMS / sizeof ITEMS[0]; i++) {
+		create(&account, ITEMS[i], id);
+		(void)snprintf(sql, sizeof sql, "INSERT INTO search_buckets (owner_id) VALUES ('%s')", account.user_id);
+		free(test_sql_text(sql, NULL));
+	}
+	char *buckets = test_sql_text("SELECT count(DISTINCT bucket)::text FROM item_search WHERE owner_id = $1::uuid",
+	                              account.user_id, NULL);
+	assert_string_equal(buckets, "4");
+	free(buckets);
+	assert_found(&account, "/v1/search?q=apple", "apple|tart|orchard|");
+	assert_found(&account, "/v1/search?q=app+orch", "orchard|");
+	assert_found(&account, "/v1/search?q=aplpe", "apple|tart|"); // corrected to that word, not to what it begins
+	test_account_done(&account);
+}
+
+// 1,030 items that match, over three buckets: ranked are the newest thousand.
+static void the_newest_thousand_are_ranked(void **state)
+{
+	(void)state;
+	struct test_account account;
+	static const int LAST[] = { 100, 500, 1030 };
+	char sql[600];
+	test_account_new(&account);
+	for (size_t i = 0; i < sizeof LAST / sizeof LAST[0]; i++) {
+		(void)snprintf(sql, sizeof sql, "INSERT INTO search_buckets (owner_id) VALUES ('%s')", account.user_id);
+		free(test_sql_text(sql, NULL));
+		(void)snprintf(
+		        sql, sizeof sql,
+		        "INSERT INTO items (id, owner_id, title, created_at, updated_at) "
+		        "SELECT gen_random_uuid(), '%s', 'crowd ' || n, now() - (1030 - n) * interval '1 second', "
+		        "now() FROM generate_series(%d, %d) n",
+		        account.user_id, i == 0 ? 1 : LAST[i - 1] + 1, LAST[i]);
+		free(test_sql_text(sql, NULL));
+	}
+	char *found = test_sql_text(
+	        "SELECT count(*) || ' from ' || min(substr(i.title, 7)::integer) || ' to ' || "
+	        "max(substr(i.title, 7)::integer) FROM search_items($1::uuid, 'crow', NULL, NULL, 9223372036854775807, "
+	        "'ffffffff-ffff-ffff-ffff-ffffffffffff', 5000) s JOIN items i ON i.id = s.item_id",
+	        account.user_id, NULL);
+	assert_string_equal(found, "1000 from 31 to 1030");
+	free(found);
+	test_account_done(&account);
+}
+
 static void hostile_questions_are_harmless(void **state)
 {
 	(void)state;
@@ -316,6 +369,8 @@ int main(void)
 		cmocka_unit_test(what_changes_is_found_as_it_is_now),
 		cmocka_unit_test(changes_at_once_are_all_indexed),
 		cmocka_unit_test(pages_are_complete_and_ranked),
+		cmocka_unit_test(older_buckets_are_read_too),
+		cmocka_unit_test(the_newest_thousand_are_ranked),
 		cmocka_unit_test(hostile_questions_are_harmless),
 		cmocka_unit_test(a_search_that_takes_too_long_is_503),
 	};
