@@ -58,7 +58,7 @@ struct pipeline_request *pipeline_batch_new(struct pipeline_link *link, struct p
 	struct pipeline_request *batch = NULL;
 	struct metric *latency;
 	struct buffer arrays;
-	size_t ends[DB_BATCH_PARAMETERS_MAX];
+	size_t ends[DB_BATCH_PARAMETERS_MAX] = { 0 };
 
 	if (many == NULL)
 		return NULL;

@@ -117,7 +117,7 @@ static void read_time(const struct reader *reader, struct wire_exif *exif)
 		{ EXIF_TAG_DATE_TIME_ORIGINAL, EXIF_TAG_OFFSET_TIME_ORIGINAL },
 		{ EXIF_TAG_DATE_TIME_DIGITIZED, EXIF_TAG_OFFSET_TIME_DIGITIZED },
 	};
-	char text[32];
+	char text[32] = { 0 };
 
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]) && !exif->has_time; i++) {
 		read_text(reader, EXIF_IFD_EXIF, tags[i][0], text, sizeof(text));

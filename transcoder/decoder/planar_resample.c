@@ -6,6 +6,7 @@
 // than a tenth of a level.
 #include "transcoder/decoder/planar_resample.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,7 @@ static void make_row(const struct planar_plane *input, const struct resample_axi
 	const uint8_t *copied = find_copied(input, axis, index);
 	int16_t sums[COLUMNS];
 
+	assert(axis->taps >= GROUP); // so that the first group begins the sums
 	if (copied != NULL) {
 		memcpy(out, copied, input->width);
 		return;
