@@ -2,6 +2,7 @@
 #include "ingest/upload_view.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -28,6 +29,7 @@ struct upload_view upload_view_of(const struct upload_row *upload)
 		.upload_id = upload->id,
 		.media_id = upload->media_id,
 		.state = upload->media_state,
+		.method = upload->method,
 		.object_key = upload->object_key,
 		.content_type = upload->content_type,
 		.size = upload->size,
@@ -43,6 +45,7 @@ struct upload_view upload_view_of_new(const struct upload_new *upload)
 		.upload_id = upload->upload_id,
 		.media_id = upload->media_id,
 		.state = MEDIA_AWAITING_UPLOAD,
+		.method = upload->method,
 		.object_key = upload->object_key,
 		.content_type = upload->content_type,
 		.size = upload->size,
@@ -128,11 +131,16 @@ void upload_view_write_request(struct json_write *json, const struct store_signe
 	json_write_time(json, "expires_at", signed_request->expires_us);
 }
 
+static void write_end(struct ingest *ingest, struct json_write *json, const struct upload_view *view)
+{
+	json_write_time(json, "expires_at", upload_view_end_seconds(ingest, view->expires_at) * 1000000);
+}
+
 static void write_parts(struct ingest *ingest, struct json_write *json, const struct upload_view *view)
 {
 	struct part_layout layout = { 0 };
 	(void)part_layout_read(view->size, view->part_size, &layout);
-	json_write_time(json, "expires_at", upload_view_end_seconds(ingest, view->expires_at) * 1000000);
+	write_end(ingest, json, view);
 	json_write_object_begin(json, "multipart");
 	json_write_int(json, "part_size", layout.part_size);
 	json_write_int(json, "parts", layout.count);
@@ -141,22 +149,43 @@ static void write_parts(struct ingest *ingest, struct json_write *json, const st
 	json_write_object_end(json);
 }
 
+// No URL of the store's: what was put there beside us would take the place of what a client is sending here.
+static void write_tus(struct ingest *ingest, struct json_write *json, const struct upload_view *view)
+{
+	char path[UUID_TEXT_SIZE + 8] = "/files/";
+	uuid_format(&view->upload_id, path + strlen(path));
+	write_end(ingest, json, view);
+	json_write_object_begin(json, "tus");
+	json_write_text(json, "path", path);
+	json_write_object_end(json);
+}
+
+static enum rc write_put(struct ingest *ingest, struct json_write *json, const struct upload_view *view,
+                         struct err *err)
+{
+	struct store_signed_request signed_request = { 0 };
+	enum rc rc = presign(ingest, view, &signed_request, err);
+	if (rc != RC_OK)
+		return rc;
+	upload_view_write_request(json, &signed_request);
+	store_signed_request_done(&signed_request);
+	return RC_OK;
+}
+
 enum rc upload_view_write(struct ingest *ingest, struct json_write *json, const struct upload_view *view,
                           struct err *err)
 {
-	struct store_signed_request signed_request = { 0 };
-	bool is_open = view->state == MEDIA_AWAITING_UPLOAD;
-	enum rc rc = RC_OK;
-	if (is_open && view->part_size == 0)
-		rc = presign(ingest, view, &signed_request, err);
-	if (rc != RC_OK)
-		return rc;
 	upload_view_write_ids(json, &view->upload_id, &view->media_id, view->state);
-	if (is_open && view->part_size == 0)
-		upload_view_write_request(json, &signed_request);
-	else if (is_open)
+	if (view->state != MEDIA_AWAITING_UPLOAD)
+		return RC_OK;
+	if (view->method == UPLOAD_TUS)
+		write_tus(ingest, json, view);
+	else if (view->part_size != 0)
 		write_parts(ingest, json, view);
-	store_signed_request_done(&signed_request);
+	else if (view->method == UPLOAD_MULTIPART)
+		write_end(ingest, json, view); // by Uppy, whose calls name each part
+	else
+		return write_put(ingest, json, view, err);
 	return RC_OK;
 }
 

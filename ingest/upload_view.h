@@ -5,20 +5,20 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "catalog/upload.h"
 #include "media/state.h"
 
 struct http_request;
 struct ingest;
 struct json_write;
 struct store_signed_request;
-struct upload_new;
-struct upload_row;
 
 // What an answer about an upload needs.
 struct upload_view {
 	struct uuid upload_id;
 	struct uuid media_id;
 	enum media_state state;
+	enum upload_method method;
 	// The rest stands for open uploads (MEDIA_AWAITING_UPLOAD): they get a fresh URL.
 	const char *object_key;
 	const char *content_type;
@@ -33,7 +33,8 @@ struct upload_view upload_view_of_new(const struct upload_new *upload);
 
 // Append the members of an upload: upload_id, media_id, state, and while it is open, in one piece: method, url,
 // headers, expires_at (where to PUT the bytes, with exactly these headers, and until when), in parts: expires_at (of
-// the upload) and multipart {part_size, parts, urls: []}, whose URLs are had by POST /v1/uploads/{id}/parts.
+// the upload) and multipart {part_size, parts, urls: []}, whose URLs are had by POST /v1/uploads/{id}/parts, and by
+// tus: expires_at (of the upload) and tus {path}: its bytes come through us alone.
 enum rc upload_view_write(struct ingest *ingest, struct json_write *json, const struct upload_view *view,
                           struct err *err) MUST_CHECK;
 

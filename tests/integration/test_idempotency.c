@@ -168,6 +168,58 @@ static void keeps_no_secret(void **state)
 	                 0);
 }
 
+static int64_t count_webhooks(void)
+{
+	return test_sql_int("SELECT count(*) FROM webhooks WHERE user_id = $1::uuid", account.user_id, NULL);
+}
+
+static void keeps_no_secret_of_a_webhook(void **state)
+{
+	(void)state;
+	static const char WANTED[] = "{\"url\":\"https://hooks.example/keys\"}";
+	struct test_reply reply;
+	char path[96], secret[128];
+	post(&account, "/v1/webhooks", "hook-1", WANTED, &reply);
+	test_assert_status(&reply, 201);
+	(void)snprintf(path, sizeof path, "/v1/webhooks/%s/secret", test_json_text(reply.json, "id"));
+	test_reply_done(&reply);
+	expect("/v1/webhooks", "hook-1", WANTED, 409, "/problems/idempotency-key-done");
+	assert_int_equal(count_webhooks(), 1);
+	post(&account, path, "rotate-1", NULL, &reply);
+	test_assert_status(&reply, 200);
+	(void)snprintf(secret, sizeof secret, "%s", test_json_text(reply.json, "secret"));
+	test_reply_done(&reply);
+	// The repeat rotates nothing: the secret that was shown stays the one that signs.
+	expect(path, "rotate-1", NULL, 409, "/problems/idempotency-key-done");
+	assert_int_equal(test_sql_int("SELECT count(*) FROM idempotency_keys WHERE response LIKE '%' || $1 || '%'",
+	                              secret, NULL),
+	                 0);
+}
+
+// Uppy's /sign answers with URLs that end soon: it keeps no keys, and signs anew whatever the key was.
+static void signs_anew(void **state)
+{
+	(void)state;
+	struct test_reply reply;
+	char header[16];
+	for (size_t size = 3; size <= 4; size++) {
+		char json[160];
+		(void)snprintf(json, sizeof json,
+		               "{\"method\":\"PUT\",\"key\":\"a.txt\",\"filename\":\"a.txt\",\"type\":\"text/plain\","
+		               "\"size\":%zu}",
+		               size);
+		post(&account, "/sign", "sign-1", json, &reply);
+		test_assert_status(&reply, 200);
+		test_reply_header(&reply, "Idempotency-Replayed", header, sizeof header);
+		assert_string_equal(header, "");
+		test_reply_done(&reply);
+	}
+	assert_int_equal(test_sql_int("SELECT count(*) FROM idempotency_keys WHERE owner_id = $1::uuid AND "
+	                              "key = encode(sha256('sign-1'), 'hex')",
+	                              account.user_id, NULL),
+	                 0);
+}
+
 static void forgets_after_a_day(void **state)
 {
 	(void)state;
@@ -195,6 +247,8 @@ int main(void)
 		cmocka_unit_test(racing_requests_do_the_work_once),
 		cmocka_unit_test(a_lapsed_claim_may_be_taken_over),
 		cmocka_unit_test(keeps_no_secret),
+		cmocka_unit_test(keeps_no_secret_of_a_webhook),
+		cmocka_unit_test(signs_anew),
 		cmocka_unit_test(forgets_after_a_day),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

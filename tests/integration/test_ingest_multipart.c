@@ -412,6 +412,23 @@ static void grows_the_parts_of_the_longest(void **state)
 }
 
 // Nothing reads a file after us, so its declared hash is verified by us before it is ready.
+// Begun again in parts, with its hash: nothing is to be uploaded.
+static void expect_known(const struct in_parts *upload, const char *hex)
+{
+	struct test_reply reply;
+	char json[256];
+	int64_t uploads = test_sql_int("SELECT count(*) FROM uploads", NULL);
+	(void)snprintf(json, sizeof json,
+	               "{\"filename\":\"again.txt\",\"content_type\":\"text/plain\",\"size\":%d,\"multipart\":true,"
+	               "\"sha256\":\"%s\"}",
+	               FILE_LENGTH, hex);
+	test_http_json("POST", "/v1/uploads", account.access_token, json, &reply);
+	test_assert_status(&reply, 200);
+	assert_string_equal(test_json_text(reply.json, "media.id"), upload->media_id);
+	test_reply_done(&reply);
+	assert_int_equal(test_sql_int("SELECT count(*) FROM uploads", NULL), uploads);
+}
+
 static void verifies_the_hash_of_a_long_file(void **state)
 {
 	(void)state;
@@ -433,6 +450,8 @@ static void verifies_the_hash_of_a_long_file(void **state)
 		else
 			assert_string_equal(test_json_text(reply.json, "media.sha256"), hex);
 		test_reply_done(&reply);
+		if (!is_wrong)
+			expect_known(&upload, hex);
 	}
 }
 

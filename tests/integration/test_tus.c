@@ -257,6 +257,25 @@ static void says_that_an_empty_file_is_none(void **state)
 }
 
 // Pieces that fit no part: tails on the way, parts where they are full, all in order at the end.
+// Elsewhere in the API an open upload shows where it goes on, and no URL of the store's.
+static void expect_no_way_around(const char *path)
+{
+	struct test_reply reply;
+	char url[80];
+	(void)snprintf(url, sizeof url, "/v1/uploads/%s", path + strlen("/files/"));
+	test_http_json("GET", url, account.access_token, NULL, &reply);
+	test_assert_status(&reply, 200);
+	assert_string_equal(test_json_text(reply.json, "state"), "awaiting_upload");
+	assert_string_equal(test_json_text(reply.json, "tus.path"), path);
+	assert_null(test_json_at(reply.json, "url"));
+	assert_null(test_json_at(reply.json, "multipart"));
+	test_reply_done(&reply);
+	(void)snprintf(url, sizeof url, "/v1/uploads/%s/parts", path + strlen("/files/"));
+	test_http_json("POST", url, account.access_token, "{\"numbers\":[1]}", &reply);
+	test_assert_status(&reply, 409);
+	test_reply_done(&reply);
+}
+
 static void takes_a_file_in_pieces(void **state)
 {
 	(void)state;
@@ -264,6 +283,7 @@ static void takes_a_file_in_pieces(void **state)
 	static const size_t PIECES[] = { 1, 700000, 0, 3000000, 2500000, 6000000 };
 	size_t at = 0;
 	tus_create(&account, "noise.bin", OCTETS, FILE_BYTES, path);
+	expect_no_way_around(path);
 	for (size_t i = 0; i < sizeof PIECES / sizeof PIECES[0]; i++) {
 		if (at + PIECES[i] > FILE_BYTES)
 			break;
