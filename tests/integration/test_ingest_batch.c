@@ -107,6 +107,16 @@ static void begins_all_or_none(void **state)
 	begin_batch("roll-3", json, 422, &reply);
 	test_reply_done(&reply);
 	free(json);
+	// What only the catalog finds out is told of the right one too.
+	begin_batch("roll-5",
+	            "{\"uploads\":[{\"filename\":\"a.txt\",\"content_type\":\"text/plain\",\"size\":3},"
+	            "{\"filename\":\"b.txt\",\"content_type\":\"text/plain\",\"size\":3,"
+	            "\"item_id\":\"01a20ca8-1180-7243-b65c-1dee9be55c5b\"},"
+	            "{\"filename\":\"c.txt\",\"content_type\":\"text/plain\",\"size\":3}]}",
+	            422, &reply);
+	assert_string_equal(test_json_text(reply.json, "errors.0.pointer"), "/uploads/1/item_id");
+	test_reply_done(&reply);
+	assert_int_equal(count_uploads(), before);
 	// The last of them is one too many for the account.
 	free(test_sql_text("UPDATE usage SET files_limit = files + reserved_files + 4 WHERE owner_id = $1::uuid",
 	                   account.user_id, NULL));

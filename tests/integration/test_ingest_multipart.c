@@ -216,6 +216,7 @@ static void takes_parts_in_any_order(void **state)
 }
 
 // "parts" as a client sends it: any order, ETags quoted or not.
+// spoil takes the place of the second part's first digits.
 static void list_stored(const struct in_parts *upload, const char *spoil, char *ret_json, size_t size)
 {
 	struct test_reply reply;
@@ -224,10 +225,10 @@ static void list_stored(const struct in_parts *upload, const char *spoil, char *
 	for (unsigned at = PARTS; at-- > 0;) {
 		char path[64];
 		(void)snprintf(path, sizeof path, "multipart.stored.%u.etag", at);
-		const char *quote = at == 1 ? "\\\"" : "";
+		const char *quote = at == 1 ? "\\\"" : "", *start = at == 1 ? spoil : "";
 		length += (size_t)snprintf(ret_json + length, size - length, "{\"number\":%u,\"etag\":\"%s%s%s%s\"}%s",
-		                           at + 1, quote, test_json_text(reply.json, path), at == 1 ? spoil : "", quote,
-		                           at == 0 ? "]}" : ",");
+		                           at + 1, quote, start, test_json_text(reply.json, path) + strlen(start),
+		                           quote, at == 0 ? "]}" : ",");
 	}
 	test_reply_done(&reply);
 }
@@ -240,9 +241,10 @@ static void compares_what_the_client_lists(void **state)
 	char json[1024];
 	begin_file(&upload);
 	put_all(&upload);
-	list_stored(&upload, "0", json, sizeof json);
+	list_stored(&upload, "spoilt", json, sizeof json);
 	call("POST", &upload, "/complete", json, 409, &reply);
 	assert_string_equal(test_json_text(reply.json, "type"), "/problems/parts-mismatch");
+	assert_non_null(strstr(test_json_text(reply.json, "detail"), "Part 2 "));
 	test_reply_done(&reply);
 	list_stored(&upload, "", json, sizeof json);
 	expect("POST", &upload, "/complete", json, 202);
