@@ -16,12 +16,14 @@
 #include "tests/integration/support/upload.h"
 #include "tests/unit/cmocka_all.h"
 
-#define CALLERS 12
+#define CALLERS 32
 #define BEGINS 40
 #define HASHES 20
 #define SLOW 2000
 // Far above what a call takes, far below what it would wait behind a queue of password hashes or a client's silence.
 #define CALL_MS 4000
+// A caller that waited for the others' hashes would wait for more than a second.
+#define PROMPT_MS 700
 // The first headers may take 10 s, a body the time of a request.
 #define CUT_MS 45000
 
@@ -97,9 +99,13 @@ static void guessed_passwords_block_nobody(void **state)
 	for (size_t i = 0; i < CALLERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, guess, &crowd), 0);
 	struct deadline deadline = deadline_after_ms(CUT_MS);
-	while (atomic_load(&crowd.hashed) < HASHES && !deadline_passed(deadline)) {
+	unsigned calls = 0, prompt = 0;
+	while ((calls < BEGINS || atomic_load(&crowd.hashed) < HASHES) && !deadline_passed(deadline)) {
 		begin_in_time();
+		int64_t begun_us = clock_monotonic_us();
 		call_in_time("GET", "/v1/me", NULL, 200); // in the process that hashes
+		prompt += clock_monotonic_us() - begun_us < PROMPT_MS * 1000;
+		calls++;
 	}
 	atomic_store(&crowd.is_over, true);
 	for (size_t i = 0; i < CALLERS; i++)
@@ -107,6 +113,7 @@ static void guessed_passwords_block_nobody(void **state)
 	print_message("%u passwords were hashed meanwhile, %u guesses refused\n", atomic_load(&crowd.hashed),
 	              atomic_load(&crowd.refused));
 	assert_true(atomic_load(&crowd.hashed) >= HASHES);
+	assert_true(prompt > calls / 2);
 	assert_int_equal(atomic_load(&crowd.other), 0);
 }
 
