@@ -55,6 +55,7 @@ static const struct {
 	{ "lseek", "stdio of codecs" },
 	{ "brk", "malloc, while the heap can grow there" },
 	{ "mremap", "realloc of large blocks" },
+	{ "mprotect", "malloc's further heaps as they grow; whether a thread has one depends on contention" },
 	{ "writev", "libc's last words before abort()" },
 	{ "poll", "the wait for the supervisor, with or without a deadline" },
 	{ "ppoll", "the wait for the supervisor, with or without a deadline" },
