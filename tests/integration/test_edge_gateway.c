@@ -60,7 +60,7 @@ static void test_routes(void **state)
 		{ "GET", "/openapi.json", "api" },
 		{ "GET", "/docs", "api" },
 		{ "GET", "/docs/x", "api" },
-		{ "GET", "/console", "api" },
+		{ "GET", "/consoles", NULL },
 		{ "GET", "/metrics", NULL },
 		{ "GET", "/purge", NULL },
 		{ "GET", "/.problem/bad-request", NULL },
