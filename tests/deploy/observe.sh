@@ -23,8 +23,8 @@ is_bounded() {
 # Names of metrics in a file, without what histograms append.
 print_names() { grep -oE '\b(safelight|process)_[a-z0-9_]+' "$@" | sed 's/_bucket$//; s/_sum$//; s/_count$//' | sort -u; }
 
-# Redis, a replica and traces have metrics only where they are configured: those must stand in the source.
-print_optional_names() { grep -rhoE '"safelight_(redis|replica|trace)_[a-z0-9_]+"' --include='*.c' lib ingest metadata-api | tr -d '"'; }
+# Redis (its copies of shares, too), a replica and traces have metrics only where they are configured: those must stand in the source.
+print_optional_names() { grep -rhoE '"safelight_(redis|replica|trace|api_share_copies)_[a-z0-9_]+"' --include='*.c' lib ingest metadata-api | tr -d '"'; }
 
 names_exist() {
 	local missing
