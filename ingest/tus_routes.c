@@ -74,19 +74,31 @@ static void answer_head(struct ingest *ingest, struct http_request *request, con
 	                                        .expires_at = row->upload.expires_at });
 }
 
+// The caller's upload of the route's id; texts in *ret_row live as long as *ret_result. RC_OK without a result: the id
+// is none, and 404 has been answered.
+static enum rc find_own(struct http_request *request, const struct catalog_call *call, struct tus_row *ret_row,
+                        struct db_result **ret_result, struct err *err)
+{
+	struct uuid id;
+	if (!http_request_parameter_uuid(request, "id", &id))
+		return RC_OK;
+	return catalog_tus_find(&ingest_of(request)->catalog, call, &http_request_principal(request)->user_id, &id,
+	                        ret_row, ret_result, err);
+}
+
 static void head(void *argument)
 {
 	struct http_request *request = argument;
 	struct ingest *ingest = ingest_of(request);
-	struct uuid id;
 	struct tus_row row;
 	struct db_result *result = NULL;
 	struct err err = { 0 };
-	if (ingest_let_go_if_over(request) || !http_request_parameter_uuid(request, "id", &id))
-		return;
 	const struct catalog_call call = ingest_call_of(request);
-	enum rc rc = catalog_tus_find(&ingest->catalog, &call, &http_request_principal(request)->user_id, &id, &row,
-	                              &result, &err);
+	if (ingest_let_go_if_over(request))
+		return;
+	enum rc rc = find_own(request, &call, &row, &result, &err);
+	if (rc == RC_OK && result == NULL)
+		return; // no id at all: answered
 	if (rc != RC_OK) {
 		upload_view_fail(request, &err);
 	} else if (row.upload.media_state == MEDIA_EXPIRED || row.upload.media_state == MEDIA_DELETED) {
@@ -130,15 +142,15 @@ static void terminate(void *argument)
 {
 	struct http_request *request = argument;
 	struct ingest *ingest = ingest_of(request);
-	struct uuid id;
 	struct tus_row row;
 	struct db_result *result = NULL;
 	struct err err = { 0 };
-	if (ingest_let_go_if_over(request) || !http_request_parameter_uuid(request, "id", &id))
-		return;
 	const struct catalog_call call = ingest_call_of(request);
-	enum rc rc = catalog_tus_find(&ingest->catalog, &call, &http_request_principal(request)->user_id, &id, &row,
-	                              &result, &err);
+	if (ingest_let_go_if_over(request))
+		return;
+	enum rc rc = find_own(request, &call, &row, &result, &err);
+	if (rc == RC_OK && result == NULL)
+		return; // no id at all: answered
 	if (rc == RC_OK && row.upload.media_state == MEDIA_AWAITING_UPLOAD)
 		rc = terminate_open(ingest, &call, &row, &err);
 	else if (rc == RC_OK)

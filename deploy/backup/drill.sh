@@ -44,7 +44,7 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 [ -r "$PGBACKREST" ] && [ -r "$POSTGRES" ] && [[ $PORT =~ ^[0-9]+$ ]] || STATUS=64 die "--pgbackrest, --postgres and --port are needed"
-FOLDER=${FOLDER:-$(mktemp -d -u /var/tmp/safelight-drill.XXXXXX)}
+FOLDER=${FOLDER:-/var/tmp/safelight-drill.$$}
 [ ! -e "$FOLDER" ] || die "$FOLDER is there already"
 
 stop_it() {

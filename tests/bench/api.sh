@@ -17,7 +17,7 @@ OWNER=00000000-0000-7000-8000-000000000001
 PATH="$PATH:$(echo /usr/lib/postgresql/*/bin)"
 command -v wrk >/dev/null || { echo "SKIPPED bench-api: no wrk (apt-get install wrk)"; exit 0; }
 
-work=$(mktemp -d /tmp/safelight-bench-api-XXXXXX)
+work=$(mktemp -d)
 declare -A PROCESS=()
 STACK_DIR=
 clean_up() {

@@ -25,7 +25,7 @@ skip() {
 command -v nginx >/dev/null || skip "no nginx (apt-get install nginx-light)"
 command -v wrk >/dev/null || skip "no wrk (apt-get install wrk)"
 
-FOLDER=$(mktemp -d /tmp/safelight-bench-edge-XXXXXX)
+FOLDER=$(mktemp -d)
 chmod 0711 "$FOLDER"
 declare -A MASTER=()
 stop_all() {

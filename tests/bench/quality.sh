@@ -13,7 +13,7 @@ fetch_wallpapers() {
 	if [ ! -d "$folder" ]; then
 		mkdir -p "$BUILD/bench"
 		local work
-		work=$(mktemp -d "$BUILD/bench/fetch.XXXXXX")
+		work=$(mktemp -d -p "$BUILD/bench")
 		(cd "$work" && timeout 90 apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$WALLPAPERS") >&2 &&
 			dpkg-deb -x "$work/$WALLPAPERS"_*.deb "$work/tree" && mv -T "$work/tree" "$folder" ||
 			printf 'bench-quality: %s cannot be fetched\n' "$WALLPAPERS" >&2

@@ -13,7 +13,7 @@ DATABASE=safelight_bench_search
 OWNER=00000000-0000-7000-8000-000000000001
 PATH="$PATH:$(echo /usr/lib/postgresql/*/bin)"
 
-work=$(mktemp -d /tmp/safelight-bench-search-XXXXXX)
+work=$(mktemp -d)
 STACK_DIR=
 clean_up() {
 	if [ -n "$STACK_DIR" ]; then

@@ -47,7 +47,7 @@ say() { printf '%s\n' "$*"; }
 for program in node npm vipsthumbnail convert-im6.q16; do
 	command -v "$program" >/dev/null || { say "SKIPPED bench-transcoder: no $program (deploy/packages/check.txt)"; exit 0; }
 done
-WORK=$(mktemp -d /tmp/safelight-bench-transcoder-XXXXXX)
+WORK=$(mktemp -d)
 [ -n "${KEEP:-}" ] || trap 'rm -rf -- "$WORK"' EXIT
 trap 'exit 130' INT TERM
 

@@ -10,7 +10,7 @@ ROUNDS=${ROUNDS:-7}
 FILES=${FILES:-3}
 FILE_MIB=${FILE_MIB:-60}
 export PORT_BASE=${PORT_BASE:-22800} BUILD_DIR=$BUILD
-RUN_DIR=${RUN_DIR:-$(mktemp -d /tmp/safelight-bench-tus-XXXXXX)}
+RUN_DIR=${RUN_DIR:-$(mktemp -d)}
 export RUN_DIR
 PROXY_PORT=$((PORT_BASE + 35))
 EDGE=http://127.0.0.1:$PORT_BASE

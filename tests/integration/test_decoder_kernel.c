@@ -130,7 +130,7 @@ static void test_namespaces_are_its_own(void **state)
 		assert_true(readlink(path, theirs, sizeof(theirs) - 1) > 0);
 		assert_string_not_equal(ours, theirs);
 	}
-	(void)snprintf(path, sizeof(path), "/proc/%d/root/", (int)child_pid(rig.child));
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", (int)child_pid(rig.child));
 	root = opendir(path);
 	assert_non_null(root);
 	while ((entry = readdir(root)) != NULL) {
