@@ -1,7 +1,6 @@
 // Push by Apple's Push Notification service: HTTP/2, one POST a message, a provider token (JWT, ES256) that lives for
 // an hour at most.
 #include <jansson.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "http/client.h"
 #include "http/jwt_sign.h"
 #include "metadata-api/push.h"
+#include "metadata-api/push_token.h"
 
 // Apple refuses tokens older than an hour, and new ones more often than every 20 minutes.
 #define TOKEN_US INT64_C(2700000000)
@@ -24,39 +24,18 @@ struct push_apns {
 	struct http_client *client;
 	const struct settings *settings;
 	char *topic_line;
-	pthread_mutex_t lock; // guards what follows
-	char *token;
-	int64_t token_until_us; // monotonic
+	struct push_token token;
 };
 
-// The lock is held.
-static enum rc renew_token(struct push_apns *self, struct err *err)
+static enum rc renew_token(void *context, char **ret_text, int64_t *ret_lives_us, struct err *err)
 {
+	const struct push_apns *self = context;
 	const struct jwt_claims claims = { .algorithm = "ES256",
 		                           .key_id = self->settings->push_apns_key_id,
 		                           .issuer = self->settings->push_apns_team_id,
 		                           .issued_at = clock_now_us() / 1000000 };
-	char *token = NULL;
-	enum rc rc = jwt_sign(&claims, self->settings->push_apns_key, &token, err);
-	if (rc != RC_OK)
-		return rc;
-	free(self->token);
-	self->token = token;
-	self->token_until_us = clock_monotonic_us() + TOKEN_US;
-	return RC_OK;
-}
-
-// "authorization: bearer …", malloc'ed.
-static enum rc authorise(struct push_apns *self, char **ret_line, struct err *err)
-{
-	enum rc rc = RC_OK;
-	(void)pthread_mutex_lock(&self->lock);
-	if (self->token == NULL || clock_monotonic_us() >= self->token_until_us)
-		rc = renew_token(self, err);
-	if (rc == RC_OK && asprintf(ret_line, "authorization: bearer %s", self->token) < 0)
-		rc = err_set(err, RC_NO_MEMORY, "no memory for a header");
-	(void)pthread_mutex_unlock(&self->lock);
-	return rc;
+	*ret_lives_us = TOKEN_US;
+	return jwt_sign(&claims, self->settings->push_apns_key, ret_text, err);
 }
 
 static void write_message(const struct push_message *message, struct buffer *out)
@@ -100,7 +79,7 @@ static enum push_result send(struct push_adapter *adapter, const struct push_mes
 		(void)err_set(err, RC_INVALID, "not a device token of APNs");
 		return PUSH_INVALID;
 	}
-	if (authorise(self, &authorization, err) != RC_OK ||
+	if (push_token_line(&self->token, "bearer", renew_token, self, &authorization, err) != RC_OK ||
 	    asprintf(&url, "%s/3/device/%s", self->settings->push_apns_url, message->token) < 0)
 		return PUSH_LATER;
 	uuid_format(&message->notification_id, uuid);
@@ -134,9 +113,8 @@ static void push_apns_free(struct push_adapter *adapter)
 {
 	struct push_apns *self = (struct push_apns *)adapter;
 	http_client_free(self->client);
-	(void)pthread_mutex_destroy(&self->lock);
+	push_token_done(&self->token);
 	free(self->topic_line);
-	free(self->token);
 	free(self);
 }
 
@@ -150,9 +128,10 @@ enum rc push_apns_new(const struct settings *settings, struct push_adapter **ret
 		return err_set(err, RC_NO_MEMORY, "no memory for APNs");
 	self->adapter = (struct push_adapter){ send, abort_calls, push_apns_free };
 	self->settings = settings;
-	(void)pthread_mutex_init(&self->lock, NULL);
+	push_token_init(&self->token);
 	const struct http_client_config config = { .connections = (unsigned)settings->push_threads, .http2 = true };
-	enum rc rc = renew_token(self, err);
+	CLEANUP(free_pointer) char *line = NULL; // a key that cannot sign is told now
+	enum rc rc = push_token_line(&self->token, "bearer", renew_token, self, &line, err);
 	if (rc != RC_OK)
 		(void)err_prefix(err, rc, "[push] apns_key");
 	else if (asprintf(&self->topic_line, "apns-topic: %s", settings->push_apns_topic) < 0)

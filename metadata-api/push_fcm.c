@@ -1,7 +1,6 @@
 // Push by Firebase Cloud Messaging's HTTP v1 API: an OAuth 2.0 access token for a service account's assertion (RFC
 // 7523, RS256), then one call a message.
 #include <jansson.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "http/client.h"
 #include "http/jwt_sign.h"
 #include "metadata-api/push.h"
+#include "metadata-api/push_token.h"
 
 #define SCOPE "https://www.googleapis.com/auth/firebase.messaging"
 #define GRANT "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
@@ -27,9 +27,7 @@ struct push_fcm {
 	struct http_client *client;
 	json_t *account; // the service account's file
 	char *url;
-	pthread_mutex_t lock; // guards what follows
-	char *token;
-	int64_t token_until_us; // monotonic
+	struct push_token token;
 };
 
 static const char *member(const struct push_fcm *self, const char *name)
@@ -37,23 +35,20 @@ static const char *member(const struct push_fcm *self, const char *name)
 	return json_string_value(json_object_get(self->account, name));
 }
 
-// The lock is held.
-static enum rc take_token(struct push_fcm *self, const struct http_reply *reply, struct err *err)
+static enum rc take_token(const struct http_reply *reply, char **ret_text, int64_t *ret_lives_us, struct err *err)
 {
 	json_auto_t *json = json_loadb(buffer_text(&reply->body), reply->body.length, 0, NULL);
 	const char *token = json_string_value(json_object_get(json, "access_token"));
 	if (reply->status != 200 || token == NULL)
 		return err_set(err, RC_UNAVAILABLE, "the token endpoint answered %u", reply->status);
-	free(self->token);
-	self->token = strdup(token);
-	self->token_until_us = clock_monotonic_us() +
-	                       json_integer_value(json_object_get(json, "expires_in")) * 1000000 - TOKEN_MARGIN_US;
-	return self->token == NULL ? err_set(err, RC_NO_MEMORY, "no memory for a token") : RC_OK;
+	*ret_text = strdup(token);
+	*ret_lives_us = json_integer_value(json_object_get(json, "expires_in")) * 1000000 - TOKEN_MARGIN_US;
+	return *ret_text == NULL ? err_set(err, RC_NO_MEMORY, "no memory for a token") : RC_OK;
 }
 
-// The lock is held.
-static enum rc renew_token(struct push_fcm *self, struct err *err)
+static enum rc renew_token(void *context, char **ret_text, int64_t *ret_lives_us, struct err *err)
 {
+	const struct push_fcm *self = context;
 	static const char *const HEADERS[] = { "Content-Type: application/x-www-form-urlencoded", NULL };
 	int64_t now = clock_now_us() / 1000000;
 	const struct jwt_claims claims = { .algorithm = "RS256",
@@ -83,21 +78,8 @@ static enum rc renew_token(struct push_fcm *self, struct err *err)
 	buffer_done(&body);
 	if (rc != RC_OK)
 		return rc;
-	rc = take_token(self, &reply, err);
+	rc = take_token(&reply, ret_text, ret_lives_us, err);
 	http_reply_done(&reply);
-	return rc;
-}
-
-// "Authorization: Bearer …", malloc'ed.
-static enum rc authorise(struct push_fcm *self, char **ret_line, struct err *err)
-{
-	enum rc rc = RC_OK;
-	(void)pthread_mutex_lock(&self->lock);
-	if (self->token == NULL || clock_monotonic_us() >= self->token_until_us)
-		rc = renew_token(self, err);
-	if (rc == RC_OK && asprintf(ret_line, "Authorization: Bearer %s", self->token) < 0)
-		rc = err_set(err, RC_NO_MEMORY, "no memory for a header");
-	(void)pthread_mutex_unlock(&self->lock);
 	return rc;
 }
 
@@ -128,9 +110,7 @@ static enum push_result judge(struct push_fcm *self, const struct http_reply *re
 	if (reply->status == 404 && strstr(buffer_text(&reply->body), "UNREGISTERED") != NULL)
 		return PUSH_INVALID;
 	if (reply->status == 401) { // the token was withdrawn
-		(void)pthread_mutex_lock(&self->lock);
-		self->token_until_us = 0;
-		(void)pthread_mutex_unlock(&self->lock);
+		push_token_forget(&self->token);
 		return PUSH_LATER;
 	}
 	return reply->status == 429 || reply->status >= 500 ? PUSH_LATER : PUSH_REFUSED;
@@ -142,7 +122,7 @@ static enum push_result send(struct push_adapter *adapter, const struct push_mes
 	CLEANUP(free_pointer) char *authorization = NULL;
 	struct http_reply reply;
 	struct buffer body;
-	if (authorise(self, &authorization, err) != RC_OK)
+	if (push_token_line(&self->token, "Bearer", renew_token, self, &authorization, err) != RC_OK)
 		return PUSH_LATER;
 	buffer_init(&body, LIMIT_EVENT_BYTES);
 	write_message(message, &body);
@@ -173,9 +153,8 @@ static void push_fcm_free(struct push_adapter *adapter)
 	struct push_fcm *self = (struct push_fcm *)adapter;
 	http_client_free(self->client);
 	json_decref(self->account);
-	(void)pthread_mutex_destroy(&self->lock);
+	push_token_done(&self->token);
 	free(self->url);
-	free(self->token);
 	free(self);
 }
 
@@ -205,7 +184,7 @@ enum rc push_fcm_new(const struct settings *settings, struct push_adapter **ret_
 	if (self == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for FCM");
 	self->adapter = (struct push_adapter){ send, abort_calls, push_fcm_free };
-	(void)pthread_mutex_init(&self->lock, NULL);
+	push_token_init(&self->token);
 	const struct http_client_config config = { .connections = (unsigned)settings->push_threads };
 	enum rc rc = read_account(self, settings, err);
 	if (rc == RC_OK)
