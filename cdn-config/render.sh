@@ -76,6 +76,7 @@ declare -A DEFAULTS=(
     [edge.calls_per_second]=500
     [edge.requests_at_once]=1000
     [edge.gallery]=true
+    [edge.public]=false
     [edge.console]=true
 )
 
@@ -467,6 +468,7 @@ CONSOLE=$(realpath -m -- "$HERE/../console")
 INGEST=${INGEST:-$(setting ingest listen "$ADDRESS")}
 API=${API:-$(setting api listen "$ADDRESS")}
 GALLERY_ON=$(setting edge gallery 'true|false')
+PUBLIC_ON=$(setting edge public 'true|false')
 CONSOLE_ON=$(setting edge console 'true|false')
 PUBLIC_ENDPOINT=$(setting store public_endpoint "$URL")
 PUBLIC_ENDPOINT=${PUBLIC_ENDPOINT%/}
@@ -528,6 +530,8 @@ value[ON_DEMAND_UPSTREAM]=$(on_demand_upstream)
 value[ON_DEMAND_LOCATION]=$(on_demand_location)
 value[ON_DEMAND_PURGE]=$([ "$ON_DEMAND" = false ] || printf ' safelight_made')
 value[MISSING_LOCATION]=@media_missing
+value[DELIVERY]=on
+[ "$PUBLIC_ON" = false ] || value[DELIVERY]=public
 # shellcheck disable=SC2016 # nginx's variable
 [ "$ON_DEMAND" = false ] || value[MISSING_LOCATION]='$safelight_missing_location'
 value[UPLOAD_MAP]=$(upload_map)

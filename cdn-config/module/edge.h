@@ -52,7 +52,7 @@ struct edge_main_conf {
 };
 
 // What a location delivers.
-enum edge_delivery { EDGE_NO_DELIVERY, EDGE_VARIANTS, EDGE_ORIGINALS };
+enum edge_delivery { EDGE_NO_DELIVERY, EDGE_VARIANTS, EDGE_PUBLIC_VARIANTS, EDGE_ORIGINALS };
 
 // Configuration of a location. Pointers are NULL where nothing was said there or around it.
 struct edge_conf {

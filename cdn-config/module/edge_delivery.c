@@ -130,6 +130,9 @@ ngx_int_t edge_delivery_check(ngx_http_request_t *request)
 			return NGX_HTTP_INTERNAL_SERVER_ERROR;
 		context->verdict = delivery_original_verify(location->keys, path, path_length, query, query_length,
 		                                            ngx_time(), context->original);
+	} else if (location->delivery == EDGE_PUBLIC_VARIANTS && query == NULL) {
+		context->verdict =
+		        delivery_read_public(path, path_length, &context->grant) ? DELIVERY_OK : DELIVERY_MALFORMED;
 	} else {
 		context->verdict = delivery_verify(location->keys, path, path_length, query, query_length, ngx_time(),
 		                                   &context->grant);

@@ -6,14 +6,16 @@
 static ngx_conf_enum_t delivery_kinds[] = {
 	{ ngx_string("off"), EDGE_NO_DELIVERY },
 	{ ngx_string("on"), EDGE_VARIANTS },
+	{ ngx_string("public"), EDGE_PUBLIC_VARIANTS },
 	{ ngx_string("originals"), EDGE_ORIGINALS },
 	{ ngx_null_string, 0 },
 };
 
 static ngx_command_t edge_commands[] = {
-	// safelight_delivery on|originals|off: GET and HEAD with a valid delivery URL only, format negotiated, our
+	// safelight_delivery on|public|originals|off: GET and HEAD with a valid delivery URL only, format negotiated,
+	// our
 	// headers
-	// only; originals as attachments.
+	// only; public: also paths without any query; originals as attachments.
 	{ ngx_string("safelight_delivery"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
 	  NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct edge_conf, delivery), delivery_kinds },
 

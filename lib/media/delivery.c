@@ -270,6 +270,17 @@ enum delivery_verdict delivery_verify(const struct delivery_keys *keys, const ch
 	return verdict;
 }
 
+bool delivery_read_public(const char *path, size_t path_length, struct delivery_grant *ret_grant)
+{
+	struct delivery_grant grant = { .expiry = DELIVERY_FOREVER };
+	if (!parse_path(path, path_length, &grant))
+		return false;
+	if (grant.format == FORMAT_NONE)
+		grant.formats = FORMAT_BIT(FORMAT_WEBP) | FORMAT_BIT(FORMAT_JPEG);
+	*ret_grant = grant;
+	return true;
+}
+
 const char *delivery_verdict_name(enum delivery_verdict verdict)
 {
 	static const char *const names[] = {

@@ -17,6 +17,7 @@
 // given the request's path and query exactly as they were sent, before any decoding or normalising.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -77,6 +78,11 @@ enum delivery_verdict {
 enum delivery_verdict delivery_verify(const struct delivery_keys *keys, const char *path, size_t path_length,
                                       const char *query, size_t query_length, int64_t now,
                                       struct delivery_grant *ret_grant);
+
+// For edges where all media are public ([edge] public): what a path without any query grants, for ever. Negotiated
+// paths are granted webp and jpeg, which every media has. False: not a path of the form above. *ret_grant is written on
+// true only. Any thread.
+bool delivery_read_public(const char *path, size_t path_length, struct delivery_grant *ret_grant);
 
 // "ok", "malformed", "unknown_key", "bad_signature", "expired": for logs and counters. Never NULL.
 const char *delivery_verdict_name(enum delivery_verdict verdict);
