@@ -24,7 +24,7 @@ static const struct db_statement WEBHOOK_CLAIM = {
 	       "UPDATE webhooks w SET lease = lease + 1, lease_until = now() + make_interval(secs => $3::bigint) "
 	       "FROM due JOIN webhook_deliveries d ON d.id = due.delivery_id WHERE w.id = due.id "
 	       "RETURNING w.id, w.lease, w.url, w.secret, CASE WHEN w.previous_until > now() THEN w.previous_secret END, "
-	       "  d.id, d.payload, d.attempts, w.failures",
+	       "  d.id, d.payload, d.attempts, w.failures, d.traceparent",
 	.parameter_count = 3,
 };
 
@@ -71,6 +71,7 @@ void webhook_queue_read(const struct db_result *result, size_t row, struct webho
 		.payload = db_result_text(result, row, 6),
 		.attempts = (unsigned)db_result_int64(result, row, 7),
 		.failures = (unsigned)db_result_int64(result, row, 8),
+		.traceparent = db_result_text(result, row, 9),
 	};
 	claim.secret = db_result_bytes(result, row, 3, &claim.secret_length);
 	if (!db_result_is_null(result, row, 4))

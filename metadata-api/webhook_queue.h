@@ -30,8 +30,9 @@ struct webhook_claim {
 	size_t previous_secret_length; // 0: there is none (any more)
 	struct uuid delivery_id;
 	const char *payload;
-	unsigned attempts; // before this one
-	unsigned failures; // of the endpoint, in a row
+	const char *traceparent; // of the call that caused the event; NULL: not known
+	unsigned attempts;       // before this one
+	unsigned failures;       // of the endpoint, in a row
 };
 void webhook_queue_read(const struct db_result *result, size_t row, struct webhook_claim *ret_claim);
 

@@ -16,6 +16,7 @@
 #include "base/work_pool.h"
 #include "db/result.h"
 #include "http/client.h"
+#include "http/trace.h"
 #include "metadata-api/api.h"
 #include "metadata-api/webhook_queue.h"
 #include "metadata-api/webhook_secret.h"
@@ -53,6 +54,8 @@ struct post {
 	struct webhook_claim claim; // its texts are the post's own
 	char *url;
 	char *payload;
+	char cause[TRACE_PARENT_SIZE]; // of the call that caused the event; "" when it is not known
+	char span[TRACE_PARENT_SIZE];  // of this post; the endpoint is told it
 	uint8_t secrets[2][WEBHOOK_SEALED_BYTES];
 	size_t secret_count;
 };
@@ -79,7 +82,8 @@ static bool sign(const struct post *post, const char *id, int64_t timestamp, cha
 
 static enum rc call(const struct post *post, struct http_reply *ret_reply, struct err *err)
 {
-	char uuid[UUID_TEXT_SIZE], id[50], id_line[80], time_line[60], signature[120], signature_line[160];
+	char uuid[UUID_TEXT_SIZE], id[50], id_line[80], time_line[60], signature[120], signature_line[160],
+	        trace_line[TRACE_PARENT_SIZE + 16];
 	int64_t timestamp = clock_now_us() / 1000000;
 	uuid_format(&post->claim.delivery_id, uuid);
 	(void)snprintf(id, sizeof id, "msg_%s", uuid);
@@ -88,7 +92,10 @@ static enum rc call(const struct post *post, struct http_reply *ret_reply, struc
 	(void)snprintf(id_line, sizeof id_line, "webhook-id: %s", id);
 	(void)snprintf(time_line, sizeof time_line, "webhook-timestamp: %" PRId64, timestamp);
 	(void)snprintf(signature_line, sizeof signature_line, "webhook-signature: %s", signature);
-	const char *const headers[] = { "Content-Type: application/json", id_line, time_line, signature_line, NULL };
+	(void)snprintf(trace_line, sizeof trace_line, "traceparent: %s", post->span);
+	const char *const headers[] = {
+		"Content-Type: application/json", id_line, time_line, signature_line, trace_line, NULL
+	};
 	const struct http_call one = { .method = "POST",
 		                       .url = post->url,
 		                       .headers = headers,
@@ -159,6 +166,22 @@ static const char *error_text(enum rc rc, const struct http_reply *reply, const 
 	return text;
 }
 
+static void record_span(const struct post *post, const struct webhook_report *report, int64_t took_us)
+{
+	int64_t now_us = clock_now_us();
+	trace_record(post->sender->api->trace,
+	             &(struct trace_span){ .name = "POST webhook",
+	                                   .traceparent = post->span,
+	                                   .parent = post->cause,
+	                                   .kind = TRACE_CLIENT,
+	                                   .started_us = now_us - took_us,
+	                                   .ended_us = now_us,
+	                                   .failed = report->outcome != WEBHOOK_SENT,
+	                                   .failure = report->error,
+	                                   .attributes = { { "http.response.status_code", NULL, report->status },
+	                                                   { "safelight.attempt", NULL, post->claim.attempts + 1 } } });
+}
+
 static void run_post(struct post *post)
 {
 	struct webhook_sender *sender = post->sender;
@@ -178,6 +201,7 @@ static void run_post(struct post *post)
 	report.took_ms = took_us / 1000;
 	metric_add(report.outcome == WEBHOOK_SENT ? sender->sent : sender->failed, 1);
 	metric_observe_us(sender->seconds, took_us);
+	record_span(post, &report, took_us);
 	if (webhook_queue_report(sender->api, &report, &err) != RC_OK)
 		LOG_FAILURE(LOG_WARNING, "webhook_not_reported", &err);
 	if (rc == RC_OK)
@@ -218,6 +242,9 @@ static struct post *post_new(struct webhook_sender *sender, const struct webhook
 	post->claim = *claim;
 	post->url = strdup(claim->url);
 	post->payload = strdup(claim->payload);
+	if (claim->traceparent != NULL)
+		(void)snprintf(post->cause, sizeof post->cause, "%s", claim->traceparent);
+	trace_new_span(post->cause, post->span);
 	if (claim->secret_length == WEBHOOK_SEALED_BYTES)
 		memcpy(post->secrets[post->secret_count++], claim->secret, WEBHOOK_SEALED_BYTES);
 	if (claim->previous_secret_length == WEBHOOK_SEALED_BYTES)

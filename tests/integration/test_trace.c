@@ -39,7 +39,26 @@ static const struct route route_collect = { .method = "POST",
 	                                    .handle = collect,
 	                                    .body_limit = 4 << 20,
 	                                    .summary = "A collector." };
-static const struct route *const ROUTES[] = { &route_collect };
+
+// A webhook's receiver: keeps the trace that it is told.
+static char told[TRACE_PARENT_SIZE];
+
+static void receive(struct http_request *request)
+{
+	const char *header = http_request_header(request, "traceparent");
+	(void)pthread_mutex_lock(&lock);
+	(void)snprintf(told, sizeof told, "%s", header == NULL ? "" : header);
+	(void)pthread_mutex_unlock(&lock);
+	http_respond_empty(request, 204);
+}
+
+static const struct route route_receive = { .method = "POST",
+	                                    .path = "/hook",
+	                                    .run = ROUTE_EVENT,
+	                                    .handle = receive,
+	                                    .body_limit = 1 << 16,
+	                                    .summary = "A receiver." };
+static const struct route *const ROUTES[] = { &route_collect, &route_receive };
 static struct http_server *collector;
 
 static int begin(void **state)
@@ -54,7 +73,7 @@ static int begin(void **state)
 		                                   .connections = 16,
 		                                   .request_ms = 5000,
 		                                   .routes = ROUTES,
-		                                   .route_count = 1 };
+		                                   .route_count = 2 };
 	if (test_stack_setup(state) != 0 || http_server_start(&config, &collector, &err) != RC_OK)
 		return -1;
 	spans = json_array();
@@ -147,6 +166,13 @@ static void test_upload_is_one_trace(void **state)
 	size_t length = 0;
 	char *data = test_file_read("samples/photos/tide.jpg", &length);
 	test_account_new(&account);
+	char webhook[160];
+	struct test_reply made;
+	(void)snprintf(webhook, sizeof webhook, "{\"url\":\"http://127.0.0.1:%u/hook\",\"events\":[\"media.ready\"]}",
+	               http_server_port(collector));
+	test_http_json("POST", "/v1/webhooks", account.access_token, webhook, &made);
+	test_assert_status(&made, 201);
+	test_reply_done(&made);
 	test_upload_whole(&account, &(struct test_file){ "tide.jpg", "image/jpeg", data, length }, media_id);
 	json_decref(test_media_await(&account, media_id, "ready", WAIT_MS));
 
@@ -165,6 +191,13 @@ static void test_upload_is_one_trace(void **state)
 		json_decref(stage);
 	}
 	json_decref(await_span((struct wanted){ .name = "publish events.media.ready", .trace = trace }));
+	// The endpoint is told the span that the collector gets.
+	json_t *posted = await_span((struct wanted){ .name = "POST webhook", .trace = trace });
+	(void)pthread_mutex_lock(&lock);
+	assert_memory_equal(told + 3, trace, 32);
+	assert_memory_equal(told + 36, member(posted, "spanId"), 16);
+	(void)pthread_mutex_unlock(&lock);
+	json_decref(posted);
 	json_decref(job);
 	json_decref(relayed);
 	json_decref(cause);
