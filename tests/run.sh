@@ -15,6 +15,15 @@ export BUILD RUN_DIR PORT_BASE
 BUILD_DIR="$(mkdir -p "$BUILD" && cd "$BUILD" && pwd)"
 export BUILD_DIR
 passed=0 failed=0 skipped=0
+failures=() # what failed, said once more at the end: whoever sees only the log's tail shall know it
+
+# Keeps each failed test's line and what stands right below it; of a program that died, hung or ran no test, its last line.
+note_failures() {
+	local name="$1" log="$2" line
+	while IFS= read -r line; do
+		failures+=("$name: $line")
+	done < <(grep -E -A 3 '^ *not ok ' "$log" | grep -vE '# SKIP|^ok |^--$' || tail -n 1 "$log")
+}
 
 # Adds one program's result to the sums. Its log is TAP; a program that dies, hangs or runs no test is one failure.
 count_tap() {
@@ -33,7 +42,10 @@ count_tap() {
 	fi
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 	printf '  %-28s %3d passed %3d failed %3d skipped\n' "$name" "$ok" "$bad" "$skip"
-	if [ "$bad" -gt 0 ]; then sed 's/^/    | /' "$log" | tail -n 60; fi
+	if [ "$bad" -gt 0 ]; then
+		note_failures "$name" "$log"
+		sed 's/^/    | /' "$log" | tail -n 60
+	fi
 	if [ "$skip" -gt 0 ]; then grep -E '# SKIP|SKIPPED' "$log" | sed 's/^/    | /'; fi
 }
 
@@ -89,7 +101,10 @@ run_browser() {
 	if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((ok + bad + skip)) -eq 0 ]; then bad=$((bad + 1)); fi
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 	printf '  %-28s %3d passed %3d failed %3d skipped\n' browser "$ok" "$bad" "$skip"
-	if [ "$bad" -gt 0 ]; then sed 's/^/    | /' "$log" | tail -n 80; fi
+	if [ "$bad" -gt 0 ]; then
+		note_failures browser "$log"
+		sed 's/^/    | /' "$log" | tail -n 80
+	fi
 }
 
 start_stack() {
@@ -143,6 +158,10 @@ if [ -n "$stack_wanted" ]; then
 	fi
 	trap - EXIT
 	stop_stack
+fi
+if [ "${#failures[@]}" -gt 0 ]; then
+	printf 'what failed:\n'
+	printf '  %s\n' "${failures[@]}" | cut -c 1-300 | tail -n 60
 fi
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]
