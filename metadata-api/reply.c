@@ -39,6 +39,8 @@ bool reply_read_if_match(struct http_request *request, int64_t *ret_version)
 	*ret_version = 0;
 	if (header == NULL || strcmp(header, "*") == 0)
 		return true;
+	if (strncmp(header, "W/", 2) == 0)
+		header += 2;
 	char *end = NULL;
 	long long version = header[0] == '"' ? strtoll(header + 1, &end, 10) : 0;
 	if (version <= 0 || end == NULL || (*end != '.' && *end != '"') || header[strlen(header) - 1] != '"') {

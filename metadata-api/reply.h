@@ -16,7 +16,8 @@ struct json_write;
 void reply_json(struct http_request *request, int64_t version, struct buffer *taken);
 
 // The version that If-Match asks for: a quoted ETag of ours, or a quoted plain version. False when there is a header
-// that is neither: 400 has been answered. *ret_version is 0 when there is none, or "*".
+// that is neither: 400 has been answered. *ret_version is 0 when there is none, or "*". A weak tag counts as well,
+// against RFC 9110 §13.1.1: the edge makes it weak when it compresses an answer, and the version in it stays exact.
 bool reply_read_if_match(struct http_request *request, int64_t *ret_version);
 
 // ?limit= and ?cursor= of a listing.

@@ -99,6 +99,58 @@ static void a_stale_version_is_refused(void **state)
 	test_account_done(&account);
 }
 
+// The edge compresses JSON and marks its ETag weak; what a client got so, it can send back.
+static void a_compressed_answer_keeps_its_version(void **state)
+{
+	(void)state;
+	struct test_account account;
+	struct test_reply reply;
+	char id[37], path[64], etag[80], encoding[32], json[4096], header[120];
+	test_account_new(&account);
+	(void)snprintf(json, sizeof json, "{\"title\":\"a\",\"body\":\"%03000d\"}", 7);
+	create(&account, json, id);
+	(void)snprintf(path, sizeof path, "/v1/items/%s", id);
+	const char *const accept[] = { "Accept-Encoding: gzip", NULL };
+	const struct test_call read = { .url = path, .token = account.access_token, .headers = accept };
+	test_http(&read, &reply);
+	test_assert_status(&reply, 200);
+	test_reply_header(&reply, "Content-Encoding", encoding, sizeof encoding);
+	assert_string_equal(encoding, "gzip");
+	assert_in_range(reply.length, 20, 1000);
+	assert_memory_equal(reply.body, "\x1f\x8b", 2);
+	test_reply_header(&reply, "ETag", etag, sizeof etag);
+	assert_memory_equal(etag, "W/\"", 3);
+	test_reply_done(&reply);
+	const char *const headers[] = { header, "Accept-Encoding: gzip", NULL };
+	(void)snprintf(header, sizeof header, "If-None-Match: %s", etag);
+	const struct test_call again = { .url = path, .token = account.access_token, .headers = headers };
+	test_http(&again, &reply);
+	test_assert_status(&reply, 304);
+	test_reply_done(&reply);
+	(void)snprintf(header, sizeof header, "If-Match: %s", etag);
+	const struct test_call change = { .method = "PATCH",
+		                          .url = path,
+		                          .token = account.access_token,
+		                          .json = "{\"title\":\"b\"}",
+		                          .headers = headers };
+	test_http(&change, &reply);
+	test_assert_status(&reply, 200);
+	test_reply_done(&reply);
+	test_http(&change, &reply);
+	test_assert_status(&reply, 412);
+	test_reply_done(&reply);
+	// Tokens are never compressed.
+	(void)snprintf(json, sizeof json, "{\"email\":\"%s\",\"password\":\"%s\"}", account.email, account.password);
+	const struct test_call login = { .method = "POST", .url = "/v1/auth/login", .json = json, .headers = accept };
+	test_http(&login, &reply);
+	test_assert_status(&reply, 200);
+	assert_true(reply.length > 256);
+	test_reply_header(&reply, "Content-Encoding", encoding, sizeof encoding);
+	assert_string_equal(encoding, "");
+	test_reply_done(&reply);
+	test_account_done(&account);
+}
+
 static void others_items_do_not_exist(void **state)
 {
 	(void)state;
@@ -235,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_item_is_made_read_changed_and_deleted),
 		cmocka_unit_test(a_stale_version_is_refused),
+		cmocka_unit_test(a_compressed_answer_keeps_its_version),
 		cmocka_unit_test(others_items_do_not_exist),
 		cmocka_unit_test(pages_are_complete_and_without_repeats),
 		cmocka_unit_test(cursors_and_parameters_are_checked),
