@@ -350,27 +350,46 @@ on_demand_zone() {
     printf '\tproxy_cache_path made levels=1:2 keys_zone=safelight_made:4m max_size=256m inactive=10m use_temp_path=off;'
 }
 
-# The names of sizes on demand: the on_demand.NAME lines of [preset.default], which replace the built-in ones; `none` is none.
+# Each line of a [preset.NAME] section as `NAME KEY WORDS…`; `NAME` alone where one begins.
+preset_lines() {
+    [ -n "$CONFIG" ] || return 0
+    awk '/^[ \t]*([;#]|$)/ { next }
+        /^[ \t]*\[/ {
+            sub(/^[ \t]*\[/, ""); sub(/\].*/, "")
+            preset = sub(/^preset\./, "") ? $0 : ""
+            if (preset != "") print preset
+            next
+        }
+        preset != "" { sub(/[=:]/, " "); print preset, $0 }' "$CONFIG"
+}
+
+# The names of all presets' sizes on demand: a section's on_demand.NAME lines replace the built-in ones (`none` is none),
+# and the default preset is there without a section, too. Which of them a media has its signed URLs say.
 on_demand_names() {
-    local names
-    names=$([ -z "$CONFIG" ] || awk '
-        /^[ \t]*\[/ { sub(/^[ \t]*\[/, ""); sub(/\].*/, ""); present = $0; next }
-        present == "preset.default" && sub(/^[ \t]*on_demand\./, "") { sub(/[ \t]*[=:].*/, ""); print }' "$CONFIG")
-    printf '%s' "${names:-$ON_DEMAND_NAMES}"
+    { echo default && preset_lines; } | awk -v built_in="$ON_DEMAND_NAMES" '
+        { own[$1] = own[$1] }
+        sub(/^on_demand\./, "", $2) { own[$1] = own[$1] " " $2 }
+        END {
+            for (preset in own) {
+                count = split(own[preset] == "" ? built_in : own[preset], names, " ")
+                for (i = 1; i <= count; i++) if (!seen[names[i]]++) print names[i]
+            }
+        }' | sort
 }
 
 # Where a missing object leads. By its name, so that nobody asks the transcoder, or is told to wait for it, because of what
-# it would not make.
+# it would not make; on demand are the required formats, which AVIF is where a preset says so.
 on_demand_map() {
     [ "$ON_DEMAND" = true ] || return 0
-    local name names=
+    local name names='' formats='jpg|webp'
     for name in $(on_demand_names); do
-        [[ $name =~ ^[a-z0-9][a-z0-9_-]{0,31}$ ]] || die "[preset.default] on_demand.$name: not the name of a step"
+        [[ $name =~ ^[a-z0-9][a-z0-9_-]{0,31}$ ]] || die "on_demand.$name: not the name of a step"
         [ "$name" = none ] || names+="|$name"
     done
+    ! preset_lines | grep -Eq '^[^ ]+ +encoding\.avif .*\<required\>' || formats+='|avif'
     # shellcheck disable=SC2016 # nginx's variables
     printf '\tmap $safelight_object_key $safelight_missing_location {\n\t\tdefault @media_missing;\n'
-    [ -z "$names" ] || printf '\t\t"~/(%s)\\.(jpg|webp)$" @on_demand;\n' "${names#|}"
+    [ -z "$names" ] || printf '\t\t"~/(%s)\\.(%s)$" @on_demand;\n' "${names#|}" "$formats"
     printf '\t}\n'
 }
 

@@ -53,7 +53,7 @@ static void write_offer(struct json_write *json, const struct api *api, const st
 void media_offers_write_on_demand(struct json_write *json, const struct api *api, const struct media_row *media,
                                   int64_t expiry)
 {
-	const struct preset *preset = preset_set_find(api->presets, PRESET_NAME_DEFAULT);
+	const struct preset *preset = preset_set_choose(api->presets, media->preset);
 	struct preset_planned plan[PRESET_STEPS_MAX];
 	struct delivery_grant grant = { .media_id = media->id,
 		                        .generation = media->published_generation,
@@ -61,7 +61,7 @@ void media_offers_write_on_demand(struct json_write *json, const struct api *api
 		                        .expiry = expiry };
 	size_t count = 0;
 	if (api->settings->cdn_on_demand && media->state == MEDIA_READY && media->width > 0 && media->height > 0 &&
-	    (media->kind == MEDIA_PHOTO || media->kind == MEDIA_ANIMATION))
+	    preset_kind_has_on_demand(media->kind))
 		count = preset_plan_on_demand(preset, media->width, media->height, plan);
 	json_write_array_begin(json, "on_demand");
 	for (size_t i = 0; i < count; i++)

@@ -34,20 +34,17 @@ struct writing {
 	struct buffer url_texts;
 };
 
-// What was made on demand stands with what can be: the answer is the same before and after somebody asked for it.
-static bool is_on_demand(const struct api *api, const struct variant_row *variant)
-{
-	return preset_find_on_demand(preset_set_find(api->presets, PRESET_NAME_DEFAULT), variant->name) != NULL;
-}
-
 // Read rows [first, first + count) and sign a URL for each that is ready.
 static void read_and_sign(struct writing *writing, size_t first)
 {
+	const struct preset *preset = preset_set_choose(writing->api->presets, writing->media->preset);
 	for (size_t i = 0; i < writing->count; i++) {
 		struct shown *shown = &writing->shown[i];
 		struct variant_row *variant = &shown->row;
 		catalog_variant_read(writing->variants, first + i, variant);
-		shown->is_on_demand = is_on_demand(writing->api, variant);
+		// What was made on demand stands with what can be: the answer is the same before and after somebody
+		// asked for it.
+		shown->is_on_demand = preset_find_on_demand(preset, variant->name) != NULL;
 		shown->url_at = writing->url_texts.length;
 		if (variant->state != VARIANT_READY || shown->is_on_demand)
 			continue;

@@ -9,13 +9,6 @@
 #include "transcoder/resize.h"
 #include "transcoder/transcoder.h"
 
-// By the default where the media's own is not configured any more.
-static const struct preset *find_preset(const struct transcoder *transcoder, const struct task *task)
-{
-	const struct preset *preset = preset_set_find(transcoder->presets, task->claim.preset);
-	return preset == NULL ? preset_set_find(transcoder->presets, PRESET_NAME_DEFAULT) : preset;
-}
-
 // The preset's steps, and the encodings that this pool makes.
 static void order_ladder(const struct task *task, const struct preset *preset, struct wire_job *job)
 {
@@ -35,7 +28,7 @@ static void order_ladder(const struct task *task, const struct preset *preset, s
 void order_make(const struct transcoder *transcoder, const struct task *task, struct wire_job *ret_job)
 {
 	const struct settings *settings = transcoder->settings;
-	const struct preset *preset = find_preset(transcoder, task);
+	const struct preset *preset = preset_set_choose(transcoder->presets, task->claim.preset);
 	int64_t own_pixels = pool_read_live(task->pool).max_pixels;
 	const struct job_claim *claim = &task->claim;
 	struct wire_job job = { .keep_position = claim->keep_positions,

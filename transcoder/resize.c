@@ -73,25 +73,18 @@ static bool is_authorized(const struct resizes *resizes, const struct http_reque
 	return crypto_equal(digest, resizes->token_digest, sizeof digest);
 }
 
-// What the path names; false unless it is a variant that is made on demand. No work was done for it until here.
+// What the path names; false unless some preset makes such a variant on demand. No work was done for it until here.
 static bool read_wanted(const struct transcoder *transcoder, const struct http_request *request,
                         struct resize *ret_resize)
 {
-	const struct preset *preset = preset_set_find(transcoder->presets, PRESET_NAME_DEFAULT);
 	struct resize resize = { .count = 0 };
 	int length = snprintf(resize.key, sizeof resize.key, "%s/%s/%s", http_request_parameter(request, "media"),
 	                      http_request_parameter(request, "generation"), http_request_parameter(request, "file"));
 	if (length < 0 || (size_t)length >= sizeof resize.key ||
 	    !object_key_parse_variant(resize.key, (size_t)length, &resize.parts))
 		return false;
-	resize.step = preset_find_on_demand(preset, resize.parts.variant);
-	if (resize.step == NULL || (preset_on_demand_formats(preset) & FORMAT_BIT(resize.parts.format)) == 0)
-		return false;
-	for (size_t i = 0; i < preset->encoding_count; i++)
-		if (preset->encodings[i].format == resize.parts.format)
-			resize.encoding = &preset->encodings[i];
 	*ret_resize = resize;
-	return resize.encoding != NULL;
+	return preset_set_has_on_demand(transcoder->presets, resize.parts.variant, resize.parts.format);
 }
 
 static void answer_later(struct http_request *request)

@@ -43,25 +43,27 @@ static struct catalog_call call_of(const struct task *task)
 	return call;
 }
 
-// Does an original of this size, and kind, have this step?
-static bool is_offered(const struct transcoder *transcoder, const struct resize *resize,
-                       const struct on_demand_source *source)
+// What the media's own preset makes of an original of its kind and size; false when not what is asked for.
+static bool choose(const struct transcoder *transcoder, struct resize *resize, const struct on_demand_source *source)
 {
+	const struct preset *preset = preset_set_choose(transcoder->presets, source->claim.preset);
 	struct preset_planned plan[PRESET_STEPS_MAX];
-	if (source->width == 0 || source->height == 0 ||
-	    !preset_pool_makes(PRESET_POOL_FAST, source->claim.kind, resize->encoding))
+	if (source->width == 0 || source->height == 0 || !preset_kind_has_on_demand(source->claim.kind) ||
+	    (preset_on_demand_formats(preset) & FORMAT_BIT(resize->parts.format)) == 0)
 		return false;
-	size_t count = preset_plan_on_demand(preset_set_find(transcoder->presets, PRESET_NAME_DEFAULT), source->width,
-	                                     source->height, plan);
+	size_t count = preset_plan_on_demand(preset, source->width, source->height, plan);
 	for (size_t i = 0; i < count; i++)
-		if (plan[i].step == resize->step)
-			return true;
-	return false;
+		if (strcmp(plan[i].step->name, resize->parts.variant) == 0)
+			resize->step = plan[i].step;
+	for (size_t i = 0; i < preset->encoding_count; i++)
+		if (preset->encodings[i].format == resize->parts.format)
+			resize->encoding = &preset->encodings[i];
+	return resize->step != NULL;
 }
 
 bool resize_prepare(struct transcoder *transcoder, struct task *task)
 {
-	const struct resize *resize = task->resize;
+	struct resize *resize = task->resize;
 	struct on_demand_source source;
 	struct err err = { 0 };
 	if (deadline_passed(resize->deadline)) {
@@ -71,7 +73,7 @@ bool resize_prepare(struct transcoder *transcoder, struct task *task)
 	struct catalog_call call = call_of(task);
 	enum rc rc = catalog_on_demand_find(&transcoder->catalog, &call, &resize->parts.media_id,
 	                                    resize->parts.generation, &source, &err);
-	if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_offered(transcoder, resize, &source))) {
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && !choose(transcoder, resize, &source))) {
 		resize_end_missing(transcoder, task);
 		return false;
 	}

@@ -17,7 +17,7 @@ struct resize {
 	struct resize *next;
 	char key[OBJECT_KEY_SIZE];
 	struct object_key_variant parts;
-	const struct preset_step *step;
+	const struct preset_step *step; // of the media's own preset, known once its row was read
 	const struct preset_encoding *encoding;
 	struct deadline deadline;
 	size_t count; // who waits; under the list's lock

@@ -74,6 +74,14 @@ workers = 1
 prefetch = 1
 $(print_slow_pool)
 
+# Beside the default one, for tests of media with a preset of their own.
+[preset.poster]
+step.thumb = 200x100 contain background=ff8000
+step.w320 = 320
+encoding.jpeg = quality=95 required
+on_demand.card = 300x300 contain background=ff8000
+on_demand.slice = 100x400 cover
+
 [api]
 listen = 127.0.0.1:$PORT_API
 database_user = safelight_api

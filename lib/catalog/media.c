@@ -50,6 +50,7 @@ enum media_column {
 	COLUMN_READY_AT,
 	COLUMN_FOCAL_X,
 	COLUMN_FOCAL_Y,
+	COLUMN_PRESET,
 	COLUMN_COUNT,
 };
 static_assert(COLUMN_COUNT == MEDIA_COLUMN_COUNT, "each column is selected");
@@ -144,6 +145,7 @@ static void read_facts(const struct db_result *result, size_t row, size_t at, st
 	media->has_focal = !db_result_is_null(result, row, at + COLUMN_FOCAL_X);
 	media->focal_x = db_result_double(result, row, at + COLUMN_FOCAL_X);
 	media->focal_y = db_result_double(result, row, at + COLUMN_FOCAL_Y);
+	media->preset = db_result_text(result, row, at + COLUMN_PRESET);
 }
 
 static void read_times(const struct db_result *result, size_t row, size_t at, struct media_row *media)

@@ -49,6 +49,7 @@ struct media_row {
 	bool has_focal;       // what crops keep, in parts of the upright picture's sides
 	double focal_x;
 	double focal_y;
+	const char *preset;     // that the variants are made by
 	int64_t captured_at;    // microseconds since the epoch like all times; DB_NO_TIME: none
 	const char *visibility; // "private", "shared", "public"
 	int64_t version;

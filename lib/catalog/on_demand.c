@@ -11,8 +11,8 @@
 
 static const struct db_statement find_statement = {
 	.name = "on_demand_find",
-	.sql = "SELECT owner_id, kind, content_type, size, original_key, original_etag, width, height FROM media "
-	       "WHERE id = $1 AND state = 'ready' AND published_generation = $2::integer",
+	.sql = "SELECT owner_id, kind, content_type, size, original_key, original_etag, width, height, "
+	       "preset, focal_x, focal_y FROM media WHERE id = $1 AND state = 'ready' AND published_generation = $2::integer",
 	.parameter_count = 2,
 	.read_only = true,
 };
@@ -62,13 +62,17 @@ enum rc catalog_on_demand_find(const struct catalog *catalog, const struct catal
 		           .media_state = MEDIA_READY,
 		           .kind = read_kind(result, 0, 1),
 		           .size = db_result_int64(result, 0, 3),
-		           .published_generation = generation },
+		           .published_generation = generation,
+		           .has_focal = !db_result_is_null(result, 0, 9),
+		           .focal_x = db_result_double(result, 0, 9),
+		           .focal_y = db_result_double(result, 0, 10) },
 		.width = read_number(result, 0, 6),
 		.height = read_number(result, 0, 7),
 	};
 	copy_text(result, 2, ret_source->claim.content_type, sizeof(ret_source->claim.content_type));
 	copy_text(result, 4, ret_source->claim.original_key, sizeof(ret_source->claim.original_key));
 	copy_text(result, 5, ret_source->claim.original_etag, sizeof(ret_source->claim.original_etag));
+	copy_text(result, 8, ret_source->claim.preset, sizeof(ret_source->claim.preset));
 	return RC_OK;
 }
 

@@ -9,7 +9,8 @@
 
 // What a variant on demand is made from.
 struct on_demand_source {
-	struct job_claim claim; // media, owner, generation, kind, type, size and original; nothing of a job
+	struct job_claim claim; // media, owner, generation, kind, type, size, original, preset and focal point; nothing
+	                        // of a job
 	uint32_t width;         // of the upright original, in pixels
 	uint32_t height;
 };

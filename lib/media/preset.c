@@ -149,6 +149,11 @@ unsigned preset_on_demand_formats(const struct preset *preset)
 	return formats;
 }
 
+bool preset_kind_has_on_demand(enum media_kind kind)
+{
+	return kind == MEDIA_PHOTO || kind == MEDIA_ANIMATION;
+}
+
 static const char *encoding_pool(const struct preset_encoding *encoding, enum media_kind kind)
 {
 	return kind == MEDIA_DOCUMENT ? PRESET_POOL_DOCUMENT : encoding->pool;

@@ -122,6 +122,9 @@ size_t preset_plan_on_demand(const struct preset *preset, uint32_t width, uint32
 // them.
 unsigned preset_on_demand_formats(const struct preset *preset);
 
+// True when sizes on demand are made of media of that kind: of photos and animations, since only they have a pool.
+bool preset_kind_has_on_demand(enum media_kind kind);
+
 struct preset_pool {
 	const char *name;
 	bool required; // `ready` waits for its job

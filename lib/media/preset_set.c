@@ -188,6 +188,21 @@ const struct preset *preset_set_find(const struct preset_set *set, const char *n
 	return NULL;
 }
 
+const struct preset *preset_set_choose(const struct preset_set *set, const char *name)
+{
+	const struct preset *preset = preset_set_find(set, name);
+	return preset != NULL ? preset : preset_set_find(set, PRESET_NAME_DEFAULT);
+}
+
+bool preset_set_has_on_demand(const struct preset_set *set, const char *step, enum media_format format)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (preset_find_on_demand(&set->presets[i], step) != NULL &&
+		    (preset_on_demand_formats(&set->presets[i]) & FORMAT_BIT(format)) != 0)
+			return true;
+	return false;
+}
+
 bool preset_set_pools(const struct preset_set *set, const struct settings *settings, const char *name,
                       enum media_kind kind, struct preset_pool ret_pools[PRESET_POOLS_MAX], size_t *ret_count)
 {

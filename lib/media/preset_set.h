@@ -42,6 +42,12 @@ void preset_set_free(struct preset_set *set);
 // By its exact name; NULL when there is none.
 const struct preset *preset_set_find(const struct preset_set *set, const char *name);
 
+// What a media is made by whose row says `name`: the default where that is not configured any more. Never NULL.
+const struct preset *preset_set_choose(const struct preset_set *set, const char *name);
+
+// True when some preset makes a size of that name in that format on demand.
+bool preset_set_has_on_demand(const struct preset_set *set, const char *step, enum media_format format);
+
 // The pools that get a job for a media of that preset and kind in an installation of these settings, required ones
 // first: optional ones, and that of documents, only where it is configured. False when there is no such preset.
 bool preset_set_pools(const struct preset_set *set, const struct settings *settings, const char *name,

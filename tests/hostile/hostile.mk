@@ -47,3 +47,5 @@ $(BUILD)/tests/unit/test_planar_resample: $(addprefix $(BUILD)/obj/,tests/unit/t
 	$(call LINK_TEST,-lcmocka)
 $(BUILD)/tests/integration/test_transcoder_hostile: $(addprefix $(BUILD)/obj/tests/hostile/,bombs.o bytes.o pictures.o)
 $(BUILD)/tests/integration/test_transcoder_hostile: LIBS += -lturbojpeg -lwebp -lz
+$(BUILD)/tests/integration/test_on_demand_presets: $(BUILD)/obj/tests/hostile/pictures.o
+$(BUILD)/tests/integration/test_on_demand_presets: LIBS += -lturbojpeg -lwebp

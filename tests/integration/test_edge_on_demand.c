@@ -29,8 +29,17 @@ static int start_built_in(void **state)
 static int start_configured(void **state)
 {
 	(void)state;
-	start(ON_DEMAND "[preset.other]\non_demand.w960 = 960\n"
+	start(ON_DEMAND "[preset.other]\non_demand.w961 = 961\nencoding.jpeg = required\nencoding.avif = quality=50 "
+	                "required\n"
 	                "[preset.default]\non_demand.big = 5000\n  on_demand.wide : 2000\n; on_demand.w1600 = 1600\n");
+	return 0;
+}
+
+// A preset with sizes of its own beside the default one, which has none.
+static int start_beside(void **state)
+{
+	(void)state;
+	start(ON_DEMAND "[preset.other]\non_demand.tall = 20x90\n");
 	return 0;
 }
 
@@ -144,20 +153,34 @@ static void test_its_refusals(void **state)
 	}
 }
 
-// Lines of [preset.default] replace the built-in names, as they do in the services.
+static void assert_asked(const char *variant, enum media_format format)
+{
+	unsigned hits = edge_origin_hits(&transcoder);
+	struct edge_reply reply = get(variant, format);
+	assert_int_equal(reply.status, 206);
+	edge_reply_done(&reply);
+	assert_int_equal(edge_origin_hits(&transcoder), hits + 1);
+}
+
+// Lines of a preset replace the built-in names, as they do in the services; all presets' names are asked for, and AVIF
+// where one of them requires it.
 static void test_configured_names(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "big", "wide" };
-	for (size_t i = 0; i < 2; i++) {
-		struct edge_reply reply = get(names[i], FORMAT_JPEG);
-		assert_int_equal(reply.status, 206);
-		edge_reply_done(&reply);
-		assert_int_equal(edge_origin_hits(&transcoder), i + 1);
-	}
+	assert_asked("big", FORMAT_JPEG);
+	assert_asked("wide", FORMAT_WEBP);
+	assert_asked("w961", FORMAT_AVIF);
 	assert_missing("w960", FORMAT_JPEG);
 	assert_missing("w1600", FORMAT_JPEG);
-	assert_int_equal(edge_origin_hits(&transcoder), 2);
+	assert_int_equal(edge_origin_hits(&transcoder), 3);
+}
+
+static void test_names_beside_the_built_in(void **state)
+{
+	(void)state;
+	assert_asked("tall", FORMAT_JPEG);
+	assert_asked("w960", FORMAT_JPEG);
+	assert_missing("tall", FORMAT_AVIF);
 }
 
 static void test_no_names(void **state)
@@ -174,10 +197,12 @@ int main(void)
 	const struct CMUnitTest built_in[] = { TEST(test_asked_for_once), TEST(test_only_its_names),
 		                               TEST(test_its_refusals) };
 	const struct CMUnitTest configured[] = { TEST(test_configured_names) };
+	const struct CMUnitTest beside[] = { TEST(test_names_beside_the_built_in) };
 	const struct CMUnitTest none[] = { TEST(test_no_names) };
 	if (crypto_init(NULL) != RC_OK)
 		return 1;
 	int failed = cmocka_run_group_tests_name("built-in names", built_in, start_built_in, stop);
 	failed += cmocka_run_group_tests_name("configured names", configured, start_configured, stop);
+	failed += cmocka_run_group_tests_name("names beside the built-in", beside, start_beside, stop);
 	return failed + cmocka_run_group_tests_name("no names", none, start_none, stop);
 }

@@ -217,7 +217,9 @@ static void test_no_work_for_what_is_not_offered(void **state)
 	static const struct {
 		const char *variant;
 		enum media_format format;
-	} rows[] = { { "w961", FORMAT_JPEG }, { "w3841", FORMAT_WEBP }, { "w960", FORMAT_AVIF } };
+	} rows[] = {
+		{ "w961", FORMAT_JPEG }, { "w3841", FORMAT_WEBP }, { "w960", FORMAT_AVIF }, { "card", FORMAT_JPEG }
+	}; // another preset's
 	char id[37], url[DELIVERY_URL_SIZE], other[37];
 	json_decref(new_media(id));
 	int64_t decodes = test_pool_metric(DECODES, PRESET_POOL_RESIZE);

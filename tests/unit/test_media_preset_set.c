@@ -174,6 +174,13 @@ static void sizes_on_demand(void **state)
 	const struct preset *plain = preset_set_find(set, "plain");
 	assert_true(initial->on_demand_count > 0);
 	assert_steps_equal(plain->on_demand, plain->on_demand_count, initial->on_demand, initial->on_demand_count);
+	assert_true(preset_set_has_on_demand(set, "big", FORMAT_JPEG));
+	assert_true(preset_set_has_on_demand(set, "w960", FORMAT_WEBP)); // the plain one's
+	assert_false(preset_set_has_on_demand(set, "w960", FORMAT_AVIF));
+	assert_false(preset_set_has_on_demand(set, "w640", FORMAT_JPEG)); // made ahead
+	assert_false(preset_set_has_on_demand(set, "bare", FORMAT_JPEG));
+	assert_ptr_equal(preset_set_choose(set, "plain"), plain);
+	assert_ptr_equal(preset_set_choose(set, "gone"), changed);
 	preset_set_free(set);
 }
 
