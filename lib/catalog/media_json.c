@@ -5,6 +5,7 @@
 
 #include "base/encoding.h"
 #include "base/json_write.h"
+#include "media/icon.h"
 
 static void write_uuid(struct json_write *json, const char *name, const struct uuid *id)
 {
@@ -76,6 +77,14 @@ static void write_focal(struct json_write *json, const struct media_row *media)
 	json_write_object_end(json);
 }
 
+static void write_type(struct json_write *json, const struct media_row *media)
+{
+	const char *content_type = media->content_type == NULL ? media->declared_type : media->content_type;
+	json_write_text(json, "content_type", content_type);
+	json_write_text(json, "kind", media_kind_name(media->kind));
+	json_write_text(json, "icon", media_icon_name(content_type));
+}
+
 void catalog_media_write(struct json_write *json, const struct media_row *media)
 {
 	write_uuid(json, "id", &media->id);
@@ -87,8 +96,7 @@ void catalog_media_write(struct json_write *json, const struct media_row *media)
 		json_write_null(json, "item_id");
 	json_write_int(json, "position", media->position);
 	json_write_text(json, "filename", media->filename);
-	json_write_text(json, "content_type", media->content_type == NULL ? media->declared_type : media->content_type);
-	json_write_text(json, "kind", media_kind_name(media->kind));
+	write_type(json, media);
 	json_write_int(json, "size", media->size);
 	write_hashes(json, media);
 	write_number(json, "width", media->width);
@@ -112,8 +120,7 @@ void catalog_media_write_shared(struct json_write *json, const struct media_row 
 	write_uuid(json, "id", &media->id);
 	json_write_text(json, "state", media_state_name(media->state));
 	json_write_int(json, "position", media->position);
-	json_write_text(json, "content_type", media->content_type == NULL ? media->declared_type : media->content_type);
-	json_write_text(json, "kind", media_kind_name(media->kind));
+	write_type(json, media);
 	write_placeholders(json, media);
 	write_number(json, "width", media->width);
 	write_number(json, "height", media->height);

@@ -1,7 +1,7 @@
 // One frame of the contact sheet. Its data-stage tells how far it is, for the style sheet and for tests:
-// waiting, sending, working, then placeholder → thumbnail → picture; or plain (ready, nothing to show), stopped, broken.
+// waiting, sending, working, then placeholder → thumbnail → picture; or plain (ready, no picture: its icon class is shown), stopped, broken.
 import { fillPicture, findVariant, isSettled, paintPlaceholder, shapeOf } from './media.js';
-import { dimensionWords, reasonWords, stateWord } from './words.js';
+import { byteWords, dimensionWords, reasonWords, stateWord } from './words.js';
 
 const DEVELOPING = ['waiting', 'sending', 'working', 'placeholder', 'thumbnail', 'picture'];
 const FRAME_REM = 15;
@@ -88,6 +88,7 @@ export class Tile {
     this.media = media;
     this.element.dataset.id = media.id;
     this.element.dataset.state = media.state;
+    this.parts.frame.dataset.icon = media.icon;
     this.parts.frame.disabled = false;
     this.parts.frame.setAttribute('aria-label', `Open ${media.alt || media.filename}`);
     this.parts.progress.hidden = true;
@@ -95,7 +96,7 @@ export class Tile {
     this.parts.dismiss.hidden = true;
     const why = reasonWords(media);
     this.parts.reason.textContent = why;
-    this.parts.status.textContent = (media.state === 'ready' && dimensionWords(media)) || stateWord(media);
+    this.parts.status.textContent = (media.state === 'ready' && (dimensionWords(media) || byteWords(media.size))) || stateWord(media);
     if (why) {
       this.element.dataset.stage = 'stopped';
       return;

@@ -167,6 +167,15 @@ test('text that calls itself a photo is refused in words', async () => {
   await screenshot('sheet');
 });
 
+test('a file that is no picture is kept and listed with its icon class and size', async () => {
+  const buffer = Buffer.from('from,to,kilometres\n'.repeat(100));
+  await page.getByLabel('Choose photos').setInputFiles({ name: 'trips.csv', mimeType: 'text/csv', buffer });
+  await waitForStage('trips.csv', ['plain']);
+  const shown = await tileOf('trips.csv').locator('.frame').evaluate((frame) => getComputedStyle(frame, '::after').content);
+  assert.equal(shown, '"spreadsheet"');
+  assert.equal((await inspect('trips.csv')).status, '1.9 kB');
+});
+
 test('a reload stays logged in and shows the photos again', async () => {
   await page.reload();
   await waitForStage('ridges.jpg', ['picture']);

@@ -217,12 +217,15 @@ static void other_files_are_stored(void **state)
 	{                                                \
 		name, type, literal, sizeof(literal) - 1 \
 	}
+	static const char *const icons[] = { "video", "text", "archive", "font" };
 	static const struct test_file files[] = {
 		FILE_OF("clip.mp4", "video/mp4",
 		        "\0\0\0\x18"
 		        "ftypisom\0\0\2\0isommp42 and no more"),
 		FILE_OF("notes.txt", "text/plain", "nothing to be seen here"),
 		FILE_OF("drawing.svgz", "application/gzip", "\x1f\x8b\x08\0\0\0\0\0\0\3 compressed"),
+		// Nobody said what it is: as the bytes say.
+		FILE_OF("unnamed", "application/octet-stream", "wOF2\0\1\0\0\0\0\0\0\0\0\0\0"),
 	};
 #undef FILE_OF
 	(void)state;
@@ -232,7 +235,9 @@ static void other_files_are_stored(void **state)
 		json_t *media = test_media_await(&account, id, "ready", READY_MS);
 		assert_string_equal(test_json_text(media, "kind"), "file");
 		assert_string_equal(test_json_text(media, "filename"), files[i].filename);
-		assert_string_equal(test_json_text(media, "content_type"), files[i].content_type);
+		assert_string_equal(test_json_text(media, "content_type"),
+		                    i == 3 ? "font/woff2" : files[i].content_type);
+		assert_string_equal(test_json_text(media, "icon"), icons[i]);
 		assert_int_equal(test_json_int(media, "size"), files[i].length);
 		assert_int_equal(json_array_size(test_json_at(media, "variants")), 0);
 		assert_int_equal(test_sql_int("SELECT count(*) FROM jobs WHERE media_id = $1::uuid", id, NULL), 0);
