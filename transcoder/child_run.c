@@ -144,6 +144,7 @@ static bool is_decoders_reason(enum media_reason reason)
 	case REASON_TOO_MANY_FRAMES:
 	case REASON_TOO_MANY_PAGES:
 	case REASON_TRUNCATED:
+	case REASON_PASSWORD:
 	case REASON_DECODE_FAILED:
 	case REASON_DECODE_MEMORY:
 	case REASON_OUTPUT_TOO_LARGE:

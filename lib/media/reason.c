@@ -38,6 +38,8 @@ static const struct reason_row rows[] = {
 	// file's own end.
 	[REASON_TRUNCATED] = { "truncated", MEDIA_FAILED, false,
 	                       "The file ends before its picture does. Upload a complete copy." },
+	[REASON_PASSWORD] = { "password_protected", MEDIA_FAILED, false,
+	                      "The document is locked with a password. Save a copy without one and upload that." },
 	[REASON_DECODE_FAILED] = { "decode_failed", MEDIA_FAILED, false,
 	                           "The picture could not be decoded. It may be damaged; save it anew and upload it." },
 	[REASON_DECODE_TIMEOUT] = { "decode_timeout", MEDIA_FAILED, true,

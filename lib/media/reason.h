@@ -25,6 +25,7 @@ enum media_reason {
 
 	// These end `failed`.
 	REASON_TRUNCATED,        // the file ends before its picture does
+	REASON_PASSWORD,         // a document that opens with a password only
 	REASON_DECODE_FAILED,    // the decoder gave up
 	REASON_DECODE_TIMEOUT,   // the decoder took too long and was killed
 	REASON_DECODE_MEMORY,    // the decoder needed more memory than a job may have
@@ -35,7 +36,7 @@ enum media_reason {
 	REASON_STORE_FAILED,     // the store could not be read or written, however often we tried
 	REASON_INTERNAL,         // anything else
 };
-#define MEDIA_REASON_COUNT 22
+#define MEDIA_REASON_COUNT 23
 
 // The lower_snake_case code that API, SQL and events use ("none" for REASON_NONE). Never NULL.
 const char *media_reason_name(enum media_reason reason);

@@ -290,7 +290,7 @@ const struct bomb document_bombs[] = {
 	{ "inflating.pdf", make_inflating_contents, REASON_DECODE_TIMEOUT, true },
 	{ "huge-image.pdf", make_huge_image, REASON_NONE, true },
 	{ "table-loop.pdf", make_looped_table, REASON_DECODE_FAILED, false },
-	{ "locked.pdf", make_locked, REASON_DECODE_FAILED, false },
+	{ "locked.pdf", make_locked, REASON_PASSWORD, false },
 	{ "noise.pdf", make_noise, REASON_DECODE_FAILED, false },
 };
 const size_t document_bomb_count = sizeof(document_bombs) / sizeof(document_bombs[0]);

@@ -398,7 +398,7 @@ static void apply(json_t *known, json_t *page, int *ret_told)
 	}
 }
 
-// All that is waiting, below the edge's calls a second however long the writers take; the number of pages.
+// All that is waiting; the number of pages.
 static int poll_all(struct client *client, json_t *known, int *ret_told)
 {
 	int pages = 0;
@@ -407,7 +407,6 @@ static int poll_all(struct client *client, json_t *known, int *ret_told)
 		more = poll_page(client, &reply);
 		apply(known, reply.json, ret_told);
 		test_reply_done(&reply);
-		clock_sleep_ms(3);
 	}
 	return pages;
 }

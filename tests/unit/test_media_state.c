@@ -1,6 +1,9 @@
 // Tests of media states, kinds and reasons: names, the transition table, where each reason ends.
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "media/reason.h"
 #include "media/state.h"
 #include "tests/unit/cmocka_all.h"
@@ -86,12 +89,39 @@ static void test_reasons(void **state)
 	assert_false(media_reason_parse("because", &untouched));
 }
 
+// docs/media.md says of each reason, and of none else, how it ends and whether it is tried again.
+static void test_reasons_are_documented(void **state)
+{
+	(void)state;
+	char *text = NULL;
+	size_t length, rows = 0;
+	assert_int_equal(file_read("docs/media.md", 1 << 20, &text, &length, NULL), RC_OK);
+	const char *section = strstr(text, "\n## Reasons\n");
+	assert_non_null(section);
+	const char *end = strstr(section + 1, "\n## ");
+	assert_non_null(end);
+	for (unsigned i = REASON_NONE + 1; i < MEDIA_REASON_COUNT; i++) {
+		enum media_reason reason = (enum media_reason)i;
+		char row[128];
+		(void)snprintf(row, sizeof row, "\n| `%s` | %s | %s | ", media_reason_name(reason),
+		               media_state_name(media_reason_state(reason)),
+		               media_reason_is_retryable(reason) ? "yes" : "no");
+		const char *found = strstr(section, row);
+		if (found == NULL || found > end)
+			fail_msg("docs/media.md has not%s", row);
+	}
+	for (const char *at = section; (at = strstr(at + 1, "\n| `")) != NULL && at < end;)
+		rows++;
+	assert_int_equal(rows, MEDIA_REASON_COUNT - 1);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_state_names),      cmocka_unit_test(test_transitions),
 		cmocka_unit_test(test_state_predicates), cmocka_unit_test(test_kind_names),
-		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_reasons),          cmocka_unit_test(test_reasons_are_documented),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

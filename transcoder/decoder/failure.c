@@ -17,8 +17,8 @@ bool failure_set(struct failure *failure, enum media_reason reason, const char *
 	return false;
 }
 
-// What libjpeg, libpng, libspng, libwebp, nsgif, libheif and libtiff say (through libvips) when bytes are missing, and
-// when memory is. Anything else is decode_failed.
+// What libjpeg, libpng, libspng, libwebp, nsgif, libheif, libtiff and poppler say (through libvips) when bytes, a
+// password or memory are missing. Anything else is decode_failed.
 static const struct {
 	const char *words;
 	enum media_reason reason;
@@ -33,6 +33,7 @@ static const struct {
 	{ "read error", REASON_TRUNCATED },
 	{ "bad seek", REASON_TRUNCATED },
 	{ "can not read tiff directory", REASON_TRUNCATED },
+	{ "document is encrypted", REASON_PASSWORD },
 	{ "out of memory", REASON_DECODE_MEMORY },
 	{ "memory allocation", REASON_DECODE_MEMORY },
 	{ "insufficient memory", REASON_DECODE_MEMORY },

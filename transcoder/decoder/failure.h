@@ -14,5 +14,6 @@ bool failure_set(struct failure *failure, enum media_reason reason, const char *
         __attribute__((format(printf, 3, 4)));
 
 // The same from a codec's error text (which may be NULL or several lines; the first line is kept): the text decides
-// between truncated, decode_memory and decode_failed. doing says what we were at ("decode", "encode webp").
+// between truncated, password_protected, decode_memory and decode_failed. doing says what we were at ("decode", "encode
+// webp").
 bool failure_set_codec(struct failure *failure, const char *doing, const char *text);
