@@ -9,8 +9,7 @@
 
 void report_json(const json_t *document)
 {
-	char *text = document == NULL ? NULL
-	                              : json_dumps(document, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+	char *text = document == NULL ? NULL : json_dumps(document, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	(void)printf("%s\n", text == NULL ? "null" : text);
 	free(text);
 }

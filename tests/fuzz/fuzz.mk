@@ -2,7 +2,7 @@
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_EXTRA := $(addprefix transcoder/wire/,wire.c packet.c exif.c) \
-	$(addprefix transcoder/decoder/,exif.c icc.c sniff.c thumbhash.c blurhash.c likeness.c) ingest/s3_event.c ingest/tus_protocol.c ingest/sns_envelope.c
+	$(addprefix transcoder/decoder/,exif.c tiff_exif.c icc.c sniff.c thumbhash.c blurhash.c likeness.c) ingest/s3_event.c ingest/tus_protocol.c ingest/sns_envelope.c
 FUZZ_REPLAYS := $(addprefix $(BUILD)/tests/fuzz/,$(FUZZ_TARGETS))
 FUZZ_ARCHIVES := $(addprefix $(BUILD)/lib/,http.a media.a base.a)
 

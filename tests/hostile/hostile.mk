@@ -19,7 +19,7 @@ PATTERN_TESTS := $(addprefix $(BUILD)/tests/unit/,test_thumbhash test_blurhash t
 $(PATTERN_TESTS): $(BUILD)/tests/unit/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/obj/transcoder/decoder/%.o \
 		$(BUILD)/obj/tests/hostile/pattern.o $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)
-$(BUILD)/tests/unit/test_exif: $(BUILD)/obj/tests/unit/test_exif.o $(BUILD)/obj/transcoder/decoder/exif.o \
+$(BUILD)/tests/unit/test_exif: $(BUILD)/obj/tests/unit/test_exif.o $(BUILD)/obj/transcoder/decoder/exif.o $(BUILD)/obj/transcoder/decoder/tiff_exif.o \
 		$(BUILD)/obj/tests/hostile/exif_block.o $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka -lexif)
 $(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/transcoder/decoder/icc.o $(SMALL_ARCHIVES)

@@ -53,3 +53,19 @@ vips webpsave "$(at strip.v)" animated.webp --page-height 64 --lossless
 vips tiffsave "$(at strip.v)" pages.tiff --page-height 64 --compression lzw
 python3 make_heic.py plain.heic grid.heic
 python3 make_exif.py progressive.jpg copyright.jpg
+# One picture in each container that carries EXIF, full of what must never get out: position, serial numbers, names, comments, a
+# thumbnail, XMP, IPTC. exiftool writes them, who is not among our own readers.
+exiftool=(exiftool -q -overwrite_original)
+vips jpegsave progressive.jpg "$(at thumbnail.jpg)" --strip
+"${exiftool[@]}" -Comment=CANARY-thumbnail "$(at thumbnail.jpg)"
+for source in progressive.jpg lzw.tiff deep.png lossy.webp plain.heic still.avif; do
+	traces=traces.${source##*.}
+	cp "$source" "$traces"
+	"${exiftool[@]}" -Make='Lamp & Co' -Model=L-1 -LensModel='Lens 4.25mm f/1.8' -ISO=400 -ExposureTime=1/50 -FNumber=1.8 \
+		-FocalLength=4.25 -FocalLengthIn35mmFormat=26 -DateTimeOriginal='2026:06:21 23:59:58' -OffsetTimeOriginal=-03:30 \
+		-GPSLatitudeRef=N -GPSLatitude=64.145867 -GPSLongitudeRef=W -GPSLongitude=21.9405 '-GPSAltitudeRef#=1' -GPSAltitude=12.345 \
+		-SerialNumber=CANARY-serial -LensSerialNumber=CANARY-lens -OwnerName=CANARY-owner -ImageUniqueID=CANARY-id \
+		-UserComment=CANARY-comment -ImageDescription=CANARY-description -XMP:Creator=CANARY-xmp -XMP:Location=CANARY-place \
+		-EXIF:Artist=CANARY-artist -EXIF:Copyright=CANARY-copyright "$traces"
+done
+"${exiftool[@]}" "-ThumbnailImage<=$(at thumbnail.jpg)" -IPTC:City=CANARY-iptc -Comment=CANARY-jpeg traces.jpg traces.tiff

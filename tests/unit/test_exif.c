@@ -6,6 +6,7 @@
 #include "tests/hostile/exif_block.h"
 #include "tests/unit/cmocka_all.h"
 #include "transcoder/decoder/exif.h"
+#include "transcoder/decoder/tiff_exif.h"
 
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define TEXT(directory, tag, text)                               \
@@ -117,6 +118,69 @@ static void test_header_may_be_missing(void **state)
 	exif_read((const uint8_t *)block.data + 6, block.length - 6, true, &exif);
 	assert_whole(&exif);
 	buffer_done(&block);
+}
+
+static void read_tiff(const uint8_t *bytes, size_t length, struct wire_exif *ret_exif)
+{
+	struct buffer block;
+
+	buffer_init(&block, TIFF_EXIF_BYTES_MOST);
+	tiff_exif_append(bytes, length, &block);
+	assert_true(buffer_ok(&block));
+	exif_read((const uint8_t *)block.data, block.length, true, ret_exif);
+	buffer_done(&block);
+}
+
+// A TIFF is such a block with a picture in it, which may be larger than any block is.
+static void test_reads_what_a_tiff_says(void **state)
+{
+	(void)state;
+	for (int big_endian = 0; big_endian < 2; big_endian++) {
+		struct wire_exif exif;
+		struct buffer file;
+
+		buffer_init(&file, 1u << 20);
+		exif_block_make(whole, LENGTH_OF(whole), big_endian == 1, &file);
+		for (size_t i = 0; i < 200000; i++)
+			buffer_append_char(&file, (char)i);
+		assert_true(buffer_ok(&file));
+		read_tiff((const uint8_t *)file.data + 6, file.length - 6, &exif);
+		assert_whole(&exif);
+		assert_int_equal(exif.latitude_e6, 64145867);
+		assert_int_equal(exif.longitude_e6, -21940500);
+		assert_int_equal(exif.altitude_mm, -12345);
+		buffer_done(&file);
+	}
+}
+
+// Cut anywhere, and with each byte of its directories turned: what is left of it is said, or nothing.
+static void test_broken_tiff(void **state)
+{
+	struct buffer file;
+	struct wire_exif exif;
+
+	(void)state;
+	buffer_init(&file, 1u << 16);
+	exif_block_make(whole, LENGTH_OF(whole), false, &file);
+	assert_true(buffer_ok(&file));
+	uint8_t *tiff = (uint8_t *)file.data + 6;
+	size_t length = file.length - 6;
+	for (size_t cut = 0; cut < length; cut++) {
+		uint8_t *copy = malloc(cut + 1); // so that a sanitizer sees what reads beyond
+		assert_non_null(copy);
+		memcpy(copy, tiff, cut);
+		read_tiff(copy, cut, &exif);
+		assert_false(cut < 100 && (exif.has_time || exif.has_position));
+		free(copy);
+	}
+	for (size_t i = 4; i < length; i++) {
+		tiff[i] ^= 0xff;
+		read_tiff(tiff, length, &exif);
+		tiff[i] ^= 0xff;
+	}
+	read_tiff((const uint8_t *)"II+\0\10\0\0\0\0\0", 10, &exif); // BigTIFF
+	assert_string_equal(exif.make, "");
+	buffer_done(&file);
 }
 
 static void test_times(void **state)
@@ -260,6 +324,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_what_cameras_write),
 		cmocka_unit_test(test_position_is_read_only_on_request),
+		cmocka_unit_test(test_reads_what_a_tiff_says),
+		cmocka_unit_test(test_broken_tiff),
 		cmocka_unit_test(test_header_may_be_missing),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_digitised_stands_in_for_original),

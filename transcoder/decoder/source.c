@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "base/buffer.h"
 #include "transcoder/decoder/document.h"
 #include "transcoder/decoder/exif.h"
 #include "transcoder/decoder/picture.h"
 #include "transcoder/decoder/sniff.h"
+#include "transcoder/decoder/tiff_exif.h"
 
 // ---- loaders ----
 
@@ -37,10 +39,22 @@ static int load_gif(const struct source *source, int shrink, VipsImage **ret_ima
 	return vips_gifload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
 }
 
+// libvips leaves out what a TIFF says of its author; picture_keep_metadata looks for it where other loaders put it.
 static int load_tiff(const struct source *source, int shrink, VipsImage **ret_image)
 {
+	static const struct {
+		uint16_t tag;
+		const char *field;
+	} texts[] = { { 0x013b, "exif-ifd0-Artist" }, { 0x8298, "exif-ifd0-Copyright" } };
+	char text[512];
+
 	(void)shrink;
-	return vips_tiffload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL);
+	if (vips_tiffload_buffer((void *)source->bytes, source->length, ret_image, LOAD_OPTIONS, NULL) != 0)
+		return -1;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (tiff_exif_read_text(source->bytes, source->length, texts[i].tag, text, sizeof text))
+			vips_image_set_string(*ret_image, texts[i].field, text);
+	return 0;
 }
 
 static int load_heif(const struct source *source, int shrink, VipsImage **ret_image)
@@ -151,7 +165,19 @@ static bool check_limits(const struct source *source, const struct wire_limits *
 	return true;
 }
 
-static void read_exif(VipsImage *image, bool keep_position, struct wire_exif *ret_exif)
+static void read_tiff_exif(const struct source *source, bool keep_position, struct wire_exif *ret_exif)
+{
+	struct buffer block;
+
+	buffer_init(&block, TIFF_EXIF_BYTES_MOST);
+	tiff_exif_append(source->bytes, source->length, &block);
+	if (buffer_ok(&block) && block.length > 0)
+		exif_read((const uint8_t *)block.data, block.length, keep_position, ret_exif);
+	buffer_done(&block);
+}
+
+// libvips hands on what is embedded; a TIFF has its EXIF in itself.
+static void read_exif(VipsImage *image, const struct source *source, bool keep_position, struct wire_exif *ret_exif)
 {
 	const void *bytes = NULL;
 	size_t length = 0;
@@ -159,6 +185,8 @@ static void read_exif(VipsImage *image, bool keep_position, struct wire_exif *re
 	if (vips_image_get_typeof(image, VIPS_META_EXIF_NAME) != 0 &&
 	    vips_image_get_blob(image, VIPS_META_EXIF_NAME, &bytes, &length) == 0)
 		exif_read(bytes, length, keep_position, ret_exif);
+	else if (source->format == FORMAT_TIFF)
+		read_tiff_exif(source, keep_position, ret_exif);
 }
 
 static bool read_document(struct source *source, const struct wire_limits *limits, struct failure *failure)
@@ -181,7 +209,7 @@ static bool read_picture(struct source *source, const struct wire_job *job, stru
 	read_header(image, source);
 	if (!check_limits(source, &job->limits, failure))
 		return false;
-	read_exif(image, job->keep_position, &source->exif);
+	read_exif(image, source, job->keep_position, &source->exif);
 	return true;
 }
 
