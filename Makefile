@@ -92,12 +92,12 @@ logs: ## follow the local stack's logs
 check: ## install what tests need, build, run every test on a stack of its own
 	$(Q)deploy/packages/install.sh check
 	$(Q)$(MAKE) -s -j"$$(nproc)" build tests
-	$(Q)BUILD="$(BUILD)" tests/run.sh lint unit packages integration deploy browser
+	$(Q)BUILD="$(BUILD)" tests/run.sh lint unit contracts packages integration deploy browser
 
 tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(FUZZ_REPLAYS) ## build every test
 
-unit: build $(UNIT_TESTS) $(FUZZ_REPLAYS) ## run the unit tests alone
-	$(Q)BUILD="$(BUILD)" tests/run.sh unit
+unit: build $(UNIT_TESTS) $(FUZZ_REPLAYS) ## run the unit tests and the contracts' tests alone
+	$(Q)BUILD="$(BUILD)" tests/run.sh unit contracts
 
 integration: build tests ## run the integration tests alone, on a stack of their own (ONLY=pattern picks some)
 	$(Q)BUILD="$(BUILD)" tests/run.sh integration

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests and counts them: tests/run.sh [lint] [unit] [packages] [integration] [deploy] [browser]…; the last line is "N passed, N failed, N skipped".
+# Runs the tests and counts them: tests/run.sh [lint] [unit] [contracts] [packages] [integration] [deploy] [browser]…; the last line is "N passed, N failed, N skipped".
 # Unit tests need nothing; the others get a stack of their own (RUN_DIR, PORT_BASE), torn down at the end. ONLY=<pattern> picks binaries.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -138,7 +138,8 @@ done
 for part in "$@"; do
 	case "$part" in
 	lint) printf 'lint\n' && run_lint ;;
-	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays && run_program tests/cloudfront/test.sh && run_program tests/openapi/document.sh ;;
+	unit) printf 'unit tests\n' && run_programs unit && run_fuzz_replays ;;
+	contracts) printf 'contracts\n' && run_program tests/cloudfront/test.sh && run_program tests/openapi/document.sh ;;
 	packages) printf 'packages and backup\n' && run_program tests/docker/test.sh && run_program tests/deploy/packages.sh && run_program tests/deploy/backup.sh ;;
 	integration | deploy | browser) ;;
 	*) printf 'unknown part: %s\n' "$part" >&2 && exit 64 ;;

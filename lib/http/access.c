@@ -20,6 +20,7 @@
 #include "http/request_priv.h"
 #include "http/respond.h"
 #include "http/router.h"
+#include "http/server_gate.h"
 #include "http/server_priv.h"
 #include "http/stream_priv.h"
 #include "http/telemetry.h"
@@ -239,6 +240,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 	request->server = server;
 	request->connection = connection;
 	request->context = server->config.context;
+	request->gate = server_gate_hold(server->gate);
 	request->mhd = mhd;
 	request->started_us = clock_monotonic_us();
 	request->deadline = (struct deadline){ request->started_us + server->config.request_ms * 1000 };

@@ -17,6 +17,7 @@
 #include "http/request_priv.h"
 #include "http/respond.h"
 #include "http/respond_priv.h"
+#include "http/server_gate.h"
 #include "http/server_priv.h"
 
 // A claim outlives the longest request.
@@ -253,9 +254,16 @@ bool idempotency_settle(struct http_request *request, unsigned status, const cha
 		buffer_init(taken, taken->limit);
 	}
 	request->handed_on = true;
-	if (work_pool_submit(request->server->workers, settle, settling) == RC_OK)
+	struct server_gate *gate = request->gate; // the request may be gone once it is submitted
+	struct http_server *server = server_gate_enter(gate);
+	bool is_submitted = false;
+	if (server != NULL) {
+		is_submitted = work_pool_submit(server->workers, settle, settling) == RC_OK;
+		server_gate_leave(gate);
+	}
+	if (is_submitted)
 		return true;
 	if (taken != NULL)
 		*taken = settling->taken;
-	return false; // too busy to keep it: the claim lapses
+	return false; // too busy to keep it, or the server has gone: the claim lapses
 }

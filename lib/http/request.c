@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "http/server_gate.h"
 
 struct http_request *request_new(void)
 {
@@ -40,6 +41,7 @@ void request_release(struct http_request *request)
 		return;
 	if (request->response != NULL)
 		MHD_destroy_response(request->response);
+	server_gate_release(request->gate);
 	buffer_done(&request->body);
 	json_decref(request->json);
 	(void)pthread_mutex_destroy(&request->lock);

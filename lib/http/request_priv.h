@@ -32,6 +32,7 @@ struct http_connection;
 struct http_feed;
 struct http_server;
 struct respond_held;
+struct server_gate;
 struct http_sink;
 struct json_t;
 
@@ -77,6 +78,7 @@ struct http_request {
 	// Made before the handler runs, then only read: by any holder, also after DONE.
 	struct arena *arena;
 	void *context;
+	struct server_gate *gate;  // to the server, for whoever answers; NULL before the head was read
 	const struct route *route; // NULL when no route fits
 	const char *method;
 	const char *path;

@@ -14,6 +14,7 @@
 #include "http/problem.h"
 #include "http/request_priv.h"
 #include "http/respond_priv.h"
+#include "http/server_gate.h"
 #include "http/server_priv.h"
 #include "http/text.h"
 
@@ -114,14 +115,15 @@ struct respond_held {
 	bool has_body;
 };
 
-// True when the server's owner keeps the answer back.
-static bool hold(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
+static bool is_write(const struct http_request *request)
 {
-	const struct http_server_config *config = &request->server->config;
-	bool is_write = strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0 &&
-	                strcmp(request->method, "OPTIONS") != 0;
-	if (config->hold == NULL || request->held != NULL || !is_write || status < 200 || status > 299)
-		return false;
+	return strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0 &&
+	       strcmp(request->method, "OPTIONS") != 0;
+}
+
+// Puts the answer into request->held. False without memory: nothing was taken.
+static bool keep_back(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
+{
 	struct respond_held *held = arena_alloc(request->arena, sizeof *held);
 	if (held == NULL)
 		return false;
@@ -137,8 +139,6 @@ static bool hold(struct http_request *request, unsigned status, const char *cont
 	request->held = held;
 	// Before somebody else can release it: the connection waits from here on.
 	http_request_defer(request);
-	if (!config->hold(config->context, request))
-		http_respond_release(request);
 	return true;
 }
 
@@ -150,8 +150,20 @@ void http_respond_release(struct http_request *request)
 
 void respond_deliver(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)
 {
-	if (!hold(request, status, content_type, taken))
+	struct server_gate *gate = request->gate;
+	bool is_kept = false, is_held = false;
+	bool may_be_held = request->held == NULL && is_write(request) && status >= 200 && status <= 299;
+	const struct http_server *server = may_be_held ? server_gate_enter(gate) : NULL;
+	if (server != NULL) {
+		const struct http_server_config *config = &server->config;
+		is_kept = config->hold != NULL && keep_back(request, status, content_type, taken);
+		is_held = is_kept && config->hold(config->context, request); // the request may be gone now
+		server_gate_leave(gate);
+	}
+	if (!is_kept)
 		deliver(request, status, content_type, taken);
+	else if (!is_held)
+		http_respond_release(request);
 }
 
 static void answer(struct http_request *request, unsigned status, const char *content_type, struct buffer *taken)

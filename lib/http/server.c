@@ -21,6 +21,7 @@
 #include "http/head.h"
 #include "http/listener.h"
 #include "http/router.h"
+#include "http/server_gate.h"
 #include "http/telemetry.h"
 
 #define SERVER_HEADER_MS 10000
@@ -109,6 +110,9 @@ static enum rc build(struct http_server *server, struct err *err)
 	server->telemetry = telemetry_new(config->metrics, server->routes, server->route_count);
 	if (server->telemetry == NULL)
 		return err_set(err, RC_NO_MEMORY, "no memory for the server");
+	server->gate = server_gate_new(server);
+	if (server->gate == NULL)
+		return err_set(err, RC_NO_MEMORY, "no memory for the server");
 	rc = listener_open(config->listen, &server->listener, err);
 	if (rc != RC_OK)
 		return rc;
@@ -122,6 +126,7 @@ static enum rc build(struct http_server *server, struct err *err)
 
 static void server_free(struct http_server *server)
 {
+	server_gate_close(server->gate);
 	reaper_stop(server);
 	work_pool_free(server->workers);
 	if (server->listener.descriptor >= 0)
@@ -135,6 +140,7 @@ static void server_free(struct http_server *server)
 	(void)pthread_mutex_destroy(&server->reaper_lock);
 	(void)pthread_cond_destroy(&server->reaper_wake);
 	free(server->routes);
+	server_gate_release(server->gate);
 	free(server);
 }
 

@@ -15,6 +15,7 @@ struct cors;
 struct http_feed;
 struct http_telemetry;
 struct router;
+struct server_gate;
 struct work_pool;
 
 // One client connection. Made and freed by libmicrohttpd's event threads, watched by the reaper.
@@ -42,6 +43,7 @@ struct http_server {
 	struct work_pool *workers;
 	struct MHD_Daemon *daemon;
 	struct listener listener;
+	struct server_gate *gate; // for late answers
 
 	atomic_bool leaving;  // /readyz says no
 	atomic_bool closing;  // connections are closed after their present answer

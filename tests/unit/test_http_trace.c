@@ -151,11 +151,13 @@ static void test_refused_batches_are_tried_again(void **state)
 	for (int i = 0; i < 500 && counted(metrics, "safelight_trace_spans_sent_total") == 0; i++)
 		clock_sleep_ms(20);
 	assert_int_equal(counted(metrics, "safelight_trace_spans_sent_total"), 1);
+	trace_exporter_free(exporter);
+	(void)pthread_mutex_lock(&lock);
 	assert_int_equal(calls, 3);
 	const json_t *status = json_object_get(json_array_get(taken, 0), "status");
 	assert_int_equal(json_integer_value(json_object_get(status, "code")), 2);
 	assert_string_equal(member(status, "message"), "truncated");
-	trace_exporter_free(exporter);
+	(void)pthread_mutex_unlock(&lock);
 	metrics_free(metrics);
 }
 

@@ -21,6 +21,9 @@
 // Each check runs in a process of its own, since no layer can be taken off again. 0: it holds.
 static void assert_holds(int (*check)(void))
 {
+#ifdef __SANITIZE_THREAD__
+	skip(); // its runtime has a thread of its own, and makes calls that the layers refuse
+#endif
 	pid_t pid = fork();
 	int status = 0;
 
