@@ -80,6 +80,7 @@ extern const struct command command_media_show;
 extern const struct command command_media_trace;
 extern const struct command command_media_reprocess;
 extern const struct command command_upload;
+extern const struct command command_bench;
 extern const struct command command_user_list;
 extern const struct command command_user_make_admin;
 extern const struct command command_keys_rotate;

@@ -9,6 +9,7 @@
 #include "db/pool.h"
 #include "db/result.h"
 #include "safelightctl/command.h"
+#include "safelightctl/progress.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
 
@@ -82,6 +83,8 @@ static enum rc act_on_all(const struct call *call, struct db_pool *database, con
 {
 	size_t index = 0, failures = 0;
 	json_t *text = NULL;
+	struct progress progress; // for people each letter is a line
+	progress_begin(&progress, "dead letters", (int64_t)json_array_size(ids));
 	json_array_foreach(ids, index, text)
 	{
 		struct uuid id;
@@ -97,7 +100,10 @@ static enum rc act_on_all(const struct call *call, struct db_pool *database, con
 		                                                "detail", rc == RC_OK ? NULL : one.text));
 		if (!call->json)
 			(void)printf("%s  %s\n", json_string_value(text), rc == RC_OK ? "done" : one.text);
+		else
+			progress_show(&progress, (int64_t)index + 1);
 	}
+	progress_end(&progress);
 	if (failures > 0)
 		return err_set(err, RC_CONFLICT, "%zu of %zu were left as they are", failures, json_array_size(ids));
 	return RC_OK;

@@ -32,7 +32,7 @@ void doctor_add(struct doctor *doctor, const char *name, bool is_ok, const char 
 static enum rc run(const struct call *call, struct err *err)
 {
 	struct doctor doctor = { .call = call };
-	enum rc rc = reach_http(&doctor.http, err);
+	enum rc rc = reach_http(&doctor.http, 1, err);
 	if (rc != RC_OK)
 		return rc;
 	doctor.checks = json_array();

@@ -8,6 +8,7 @@
 #include "media/preset_set.h"
 #include "safelightctl/audit.h"
 #include "safelightctl/command.h"
+#include "safelightctl/progress.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
 
@@ -105,20 +106,39 @@ static enum rc read_page(struct db_pool *database, bool has_last, const struct u
 	return reach_query(database, &page_statement, values, ret_ids, err);
 }
 
+static const struct db_statement count_statement = {
+	.name = "ctl_media_reprocess_count",
+	.sql = "SELECT count(*) FROM media WHERE state = 'ready' AND kind <> 'file'",
+	.read_only = true,
+};
+
+// How many there are, for the progress alone; 0 when that cannot be told in time.
+static int64_t count_all(struct db_pool *database)
+{
+	struct err err = { 0 };
+	json_auto_t *count = NULL;
+	return reach_query(database, &count_statement, NULL, &count, &err) == RC_OK ? json_integer_value(count) : 0;
+}
+
 // Page by page: what is uploaded meanwhile is made by the new preset anyhow, or found by a later page.
 static enum rc act_on_all(struct reprocessing *reprocessing, struct err *err)
 {
 	struct uuid last;
 	bool has_last = false;
 	enum rc rc = RC_OK;
+	struct progress progress;
+	progress_begin(&progress, "media", count_all(reprocessing->database));
 	for (size_t count = PAGE; rc == RC_OK && count == PAGE;) {
 		json_auto_t *ids = NULL;
 		rc = read_page(reprocessing->database, has_last, &last, &ids, err);
 		count = rc == RC_OK ? json_array_size(ids) : 0;
-		for (size_t i = 0; i < count && rc == RC_OK; i++)
+		for (size_t i = 0; i < count && rc == RC_OK; i++) {
 			rc = act(reprocessing, json_string_value(json_array_get(ids, i)), err);
+			progress_show(&progress, (int64_t)(reprocessing->begun + reprocessing->left));
+		}
 		has_last = count > 0 && uuid_parse(json_string_value(json_array_get(ids, count - 1)), &last);
 	}
+	progress_end(&progress);
 	json_auto_t *sum = json_pack("{s:I, s:I}", "queued", (json_int_t)reprocessing->begun, "left",
 	                             (json_int_t)reprocessing->left);
 	if (reprocessing->call->json)

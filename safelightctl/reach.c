@@ -102,9 +102,9 @@ enum rc reach_bus(const struct call *call, struct bus **ret_bus, struct err *err
 	return RC_OK;
 }
 
-enum rc reach_http(struct http_client **ret_client, struct err *err)
+enum rc reach_http(struct http_client **ret_client, unsigned connections, struct err *err)
 {
-	const struct http_client_config config = { .connections = 1,
+	const struct http_client_config config = { .connections = connections,
 		                                   .connect_ms = HTTP_CONNECT_MS,
 		                                   .user_agent = "safelightctl" };
 	return http_client_new(&config, ret_client, err);

@@ -45,7 +45,8 @@ enum rc reach_query(struct db_pool *database, const struct db_statement *stateme
 // Connected to NATS; RC_UNAVAILABLE with the reason when that does not succeed in time.
 enum rc reach_bus(const struct call *call, struct bus **ret_bus, struct err *err) MUST_CHECK;
 
-enum rc reach_http(struct http_client **ret_client, struct err *err) MUST_CHECK;
+// connections: calls at once; more wait for their turn.
+enum rc reach_http(struct http_client **ret_client, unsigned connections, struct err *err) MUST_CHECK;
 
 // "http://address:port" of a listen option, with a loopback address for a wildcard one. size: of ret_url.
 void reach_url(const char *listen, char *ret_url, size_t size);

@@ -6,6 +6,7 @@
 #include "base/settings.h"
 #include "db/pool.h"
 #include "safelightctl/command.h"
+#include "safelightctl/progress.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/reconcile_bucket.h"
 #include "safelightctl/report.h"
@@ -63,7 +64,10 @@ static enum rc read_buckets(const struct call *call, struct db_pool *database, j
 	                                   &store, err);
 	for (size_t i = 0; i < sizeof scans / sizeof scans[0] && rc == RC_OK; i++) {
 		json_t *bucket = NULL;
-		rc = reconcile_bucket(database, store, &scans[i], &bucket, err);
+		struct progress progress;
+		progress_begin(&progress, scans[i].bucket, 0);
+		rc = reconcile_bucket(database, store, &scans[i], &progress, &bucket, err);
+		progress_end(&progress);
 		if (rc == RC_OK)
 			(void)json_array_append_new(buckets, bucket);
 	}

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "db/pool.h"
+#include "safelightctl/progress.h"
 #include "safelightctl/reach.h"
 #include "store/store.h"
 
@@ -200,7 +201,7 @@ static enum rc step(struct reconciling *reconciling, struct err *err)
 }
 
 enum rc reconcile_bucket(struct db_pool *database, struct store *store, const struct reconcile_scan *scan,
-                         json_t **ret_document, struct err *err)
+                         struct progress *progress, json_t **ret_document, struct err *err)
 {
 	struct reconciling reconciling = { .database = database,
 		                           .store = store,
@@ -215,6 +216,7 @@ enum rc reconcile_bucket(struct db_pool *database, struct store *store, const st
 		if (rc != RC_OK || (reconciling.rows_end && reconciling.objects_end))
 			break;
 		rc = step(&reconciling, err);
+		progress_show(progress, reconciling.row_count + reconciling.object_count);
 	}
 	db_result_free(reconciling.rows);
 	if (reconciling.has_page)

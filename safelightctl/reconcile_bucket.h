@@ -7,6 +7,7 @@
 #include "db/statement.h"
 
 struct db_pool;
+struct progress;
 struct store;
 
 // Which bucket, and which rows name its objects.
@@ -25,6 +26,6 @@ extern const struct db_statement reconcile_variants_keys, reconcile_variants_aga
 
 // Read both to their ends, side by side. Nothing is changed. *ret_document: {bucket, rows, objects, missing,
 // missing_keys, orphans, orphan_bytes, orphan_keys, young}, the lists cut after 20; the caller drops it. "missing" was
-// looked at twice, so what is deleted meanwhile is not counted.
+// looked at twice, so what is deleted meanwhile is not counted. progress is shown of rows and objects.
 enum rc reconcile_bucket(struct db_pool *database, struct store *store, const struct reconcile_scan *scan,
-                         json_t **ret_document, struct err *err) MUST_CHECK;
+                         struct progress *progress, json_t **ret_document, struct err *err) MUST_CHECK;

@@ -9,7 +9,8 @@
 
 void report_json(const json_t *document)
 {
-	char *text = document == NULL ? NULL : json_dumps(document, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	char *text = document == NULL ? NULL
+	                              : json_dumps(document, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 	(void)printf("%s\n", text == NULL ? "null" : text);
 	free(text);
 }

@@ -132,7 +132,7 @@ static enum rc enter(struct session *session, const char *email, const char *pas
 	return session->access_token == NULL ? err_set(err, RC_CORRUPT, "signing in gave no token") : RC_OK;
 }
 
-enum rc session_begin(struct session *ret_session, const char *url, struct err *err)
+enum rc session_begin(struct session *ret_session, const char *url, unsigned connections, struct err *err)
 {
 	const char *email = getenv("SAFELIGHT_EMAIL"), *password = getenv("SAFELIGHT_PASSWORD");
 	char made_email[80], id[UUID_TEXT_SIZE];
@@ -149,7 +149,7 @@ enum rc session_begin(struct session *ret_session, const char *url, struct err *
 		email = made_email;
 		password = ret_session->password;
 	}
-	enum rc rc = reach_http(&ret_session->http, err);
+	enum rc rc = reach_http(&ret_session->http, connections, err);
 	return rc == RC_OK ? enter(ret_session, email, password, err) : rc;
 }
 

@@ -21,8 +21,9 @@ struct session {
 };
 
 // Log in with SAFELIGHT_EMAIL and SAFELIGHT_PASSWORD (signing up when there is no such account), or sign up a
-// throw-away account when neither is set. url must outlive the session. End with session_done also after a failure.
-enum rc session_begin(struct session *ret_session, const char *url, struct err *err) MUST_CHECK;
+// throw-away account when neither is set. url must outlive the session; connections: calls at once. End with
+// session_done also after a failure.
+enum rc session_begin(struct session *ret_session, const char *url, unsigned connections, struct err *err) MUST_CHECK;
 
 // True when the account was made for this session.
 bool session_is_throw_away(const struct session *session);
@@ -32,8 +33,8 @@ bool session_erase(struct session *session);
 // Sign out, free. Accepts a zeroed one.
 void session_done(struct session *session);
 
-// Make a call with a JSON body (NULL: none; taken over). RC_OK for every complete answer; ret_json is its body, NULL
-// when it is no JSON; the caller drops it.
+// Any thread, and session_put, too: make a call with a JSON body (NULL: none; taken over). RC_OK for every complete
+// answer; ret_json is its body, NULL when it is no JSON; the caller drops it.
 enum rc session_call(struct session *session, const char *method, const char *path, json_t *body, unsigned *ret_status,
                      json_t **ret_json, struct err *err) MUST_CHECK;
 

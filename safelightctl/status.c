@@ -161,7 +161,7 @@ static void print_budget(const json_t *document)
 static enum rc run(const struct call *call, struct err *err)
 {
 	CLEANUP(reach_http_done) struct http_client *http = NULL;
-	enum rc rc = reach_http(&http, err);
+	enum rc rc = reach_http(&http, 1, err);
 	if (rc != RC_OK)
 		return rc;
 	json_auto_t *document = collect(call, http);

@@ -196,7 +196,7 @@ static enum rc run(const struct call *call, struct err *err)
 	if (rc == RC_OK)
 		rc = reach_database(call, &view.database, err);
 	if (rc == RC_OK)
-		rc = reach_http(&view.http, err);
+		rc = reach_http(&view.http, 1, err);
 	view.rates = rates_new();
 	for (int64_t round = 0; rc == RC_OK && view.rates != NULL; round++) {
 		json_t *document = look(&view);

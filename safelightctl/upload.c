@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -12,8 +11,10 @@
 #include "base/settings.h"
 #include "http/client.h"
 #include "safelightctl/command.h"
+#include "safelightctl/progress.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
+#include "safelightctl/send.h"
 #include "safelightctl/session.h"
 
 #define FILE_BYTES_MOST (200 * 1024 * 1024)
@@ -31,25 +32,6 @@ struct journey {
 	int64_t timeout_ms;
 };
 
-static const char *content_type(const char *path)
-{
-	static const struct {
-		const char *extension;
-		const char *type;
-	} TYPES[] = {
-		{ ".jpg", "image/jpeg" },      { ".jpeg", "image/jpeg" }, { ".png", "image/png" },
-		{ ".webp", "image/webp" },     { ".gif", "image/gif" },   { ".avif", "image/avif" },
-		{ ".heic", "image/heic" },     { ".heif", "image/heif" }, { ".jxl", "image/jxl" },
-		{ ".tif", "image/tiff" },      { ".tiff", "image/tiff" }, { ".svg", "image/svg+xml" },
-		{ ".pdf", "application/pdf" },
-	};
-	const char *dot = strrchr(path, '.');
-	for (size_t i = 0; dot != NULL && i < sizeof TYPES / sizeof TYPES[0]; i++)
-		if (strcasecmp(dot, TYPES[i].extension) == 0)
-			return TYPES[i].type;
-	return "application/octet-stream";
-}
-
 // Note how long it took to come here, once; for people at once, as the line grows.
 static void note(struct journey *journey, const char *what)
 {
@@ -65,51 +47,24 @@ static void note(struct journey *journey, const char *what)
 	}
 }
 
-static enum rc begin(struct journey *journey, const char *path, const void *data, size_t length, json_t **ret_answer,
-                     unsigned *ret_status, struct err *err)
+// Begin, PUT, complete.
+static enum rc send_one(struct journey *journey, const char *path, const void *data, size_t length, struct err *err)
 {
 	uint8_t digest[SHA256_SIZE];
 	char hex[SHA256_TEXT_SIZE];
-	const char *slash = strrchr(path, '/');
+	struct sent sent;
 	sha256_of(data, length, digest);
 	encode_hex(digest, sizeof digest, hex);
-	return session_call(journey->session, "POST", "/v1/uploads",
-	                    json_pack("{s:s, s:s, s:I, s:s}", "filename", slash == NULL ? path : slash + 1,
-	                              "content_type", content_type(path), "size", (json_int_t)length, "sha256", hex),
-	                    ret_status, ret_answer, err);
-}
-
-// Begin, PUT, complete.
-static enum rc send_file(struct journey *journey, const char *path, const void *data, size_t length, struct err *err)
-{
-	json_auto_t *begun = NULL;
-	json_auto_t *completed = NULL;
-	unsigned status = 0;
-	char complete[96];
-	enum rc rc = begin(journey, path, data, length, &begun, &status, err);
+	const struct sending sending = { .path = path, .data = data, .length = length, .sha256 = hex };
+	enum rc rc = send_file(journey->session, &sending, &sent, err);
+	if (sent.media_id[0] != '\0')
+		(void)json_object_set_new(journey->report, "media_id", json_string(sent.media_id));
 	if (rc != RC_OK)
 		return rc;
-	if (status == 200) { // this account has these very bytes
-		(void)json_object_set(journey->report, "media_id", report_at(begun, "media.id"));
+	if (sent.is_known)
 		(void)json_object_set_new(journey->report, "known", json_true());
-		return RC_OK;
-	}
-	if (status != 201)
-		return session_refused(status, begun, "beginning the upload", err);
-	(void)json_object_set(journey->report, "media_id", json_object_get(begun, "media_id"));
-	rc = session_put(journey->session, report_text(begun, "url"), json_object_get(begun, "headers"), data, length,
-	                 &status, err);
-	if (rc != RC_OK)
-		return rc;
-	if (status / 100 != 2)
-		return err_set(err, RC_DENIED, "the store answered the PUT with %u", status);
-	(void)snprintf(complete, sizeof complete, "/v1/uploads/%s/complete", report_text(begun, "upload_id"));
-	rc = session_call(journey->session, "POST", complete, json_object(), &status, &completed, err);
-	if (rc != RC_OK)
-		return rc;
-	if (status != 200 && status != 202)
-		return session_refused(status, completed, "completing the upload", err);
-	note(journey, "uploaded");
+	else
+		note(journey, "uploaded");
 	return RC_OK;
 }
 
@@ -186,7 +141,7 @@ static enum rc travel(struct journey *journey, const char *path, struct err *err
 	if (rc != RC_OK)
 		return rc;
 	journey->began_us = clock_monotonic_us();
-	rc = send_file(journey, path, data, length, err);
+	rc = send_one(journey, path, data, length, err);
 	return rc == RC_OK ? follow(journey, err) : rc;
 }
 
@@ -224,12 +179,17 @@ static enum rc run(const struct call *call, struct err *err)
 	json_auto_t *reports = json_array();
 	enum rc rc = call_number(call, "--timeout", 1, 3600, &seconds, err);
 	if (rc == RC_OK)
-		rc = session_begin(&session, url == NULL ? call->settings->cdn_public_url : url, err);
+		rc = session_begin(&session, url == NULL ? call->settings->cdn_public_url : url, 1, err);
+	struct progress progress; // for people each file is a line
+	progress_begin(&progress, "files", call->argument_count);
 	for (int i = 0; rc == RC_OK && i < call->argument_count; i++) {
 		json_t *report = run_one(call, &session, call->arguments[i], seconds * 1000);
 		failures += !report_bool(report, "ok");
 		(void)json_array_append_new(reports, report);
+		if (call->json)
+			progress_show(&progress, i + 1);
 	}
+	progress_end(&progress);
 	if (rc == RC_OK && session_is_throw_away(&session) && call_option(call, "--keep") == NULL)
 		clean_up(&session, reports);
 	session_done(&session);

@@ -33,6 +33,7 @@ _safelightctl_options() {
 	'media trace') echo '--json --help' ;;
 	'media reprocess') echo '--all --preset --json --help' ;;
 	'upload') echo '--url --timeout --keep --json --help' ;;
+	'bench') echo '--uploads --at-once --url --timeout --json --help' ;;
 	'user list') echo '--limit --admins --json --help' ;;
 	'user make-admin') echo '--revoke --json --help' ;;
 	'keys rotate') echo '--json --help' ;;
@@ -59,7 +60,7 @@ _safelightctl() {
 		esac
 	done
 	if ((${#words[@]} == 0)); then
-		choices='status top doctor pool dead media upload user keys capacity migrate store reconcile completion --config --check-config --help-config --version --help'
+		choices='status top doctor pool dead media upload bench user keys capacity migrate store reconcile completion --config --check-config --help-config --version --help'
 	elif ((${#words[@]} == 1)) && [[ -n $(_safelightctl_groups "${words[0]}") ]]; then
 		choices=$(_safelightctl_groups "${words[0]}")
 	elif [[ $current != -* && ${words[0]} == upload ]]; then
