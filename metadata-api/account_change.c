@@ -2,6 +2,7 @@
 #include "metadata-api/account_change.h"
 
 #include "base/cleanup.h"
+#include "catalog/account_sql.h"
 #include "catalog/session_guard.h"
 #include "db/pipeline.h"
 #include "db/pool.h"
@@ -21,15 +22,14 @@ static const struct db_statement ACCOUNT_LOCK = {
 // Parameters: user id, new hash, session to keep, address, user agent, request id.
 static const struct db_statement PASSWORD_CHANGE = {
 	.name = "password_change",
-	.sql = "WITH changed AS (UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1), "
-	       "revoked AS (UPDATE sessions SET revoked_at = now(), revoke_reason = 'password_changed' "
-	       "  WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL RETURNING id), "
-	       "unregistered AS (DELETE FROM devices USING revoked WHERE devices.session_id = revoked.id), "
-	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, subject_kind, subject_id, address, "
-	       "    user_agent, request_id, detail) "
-	       "  VALUES ($1, $1, 'account.password', 'session', $3, $4::inet, $5, $6, "
-	       "    jsonb_build_object('sessions_ended', (SELECT count(*) FROM revoked)))) "
-	       "SELECT id FROM revoked",
+	.sql = "WITH changed AS (UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1), " SQL_SESSIONS_END(
+	        "password_changed",
+	        "AND id <> $3") ", "
+	                        "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, subject_kind, subject_id, address, "
+	                        "    user_agent, request_id, detail) "
+	                        "  VALUES ($1, $1, 'account.password', 'session', $3, $4::inet, $5, $6, "
+	                        "    jsonb_build_object('sessions_ended', (SELECT count(*) FROM revoked)))) "
+	                        "SELECT id FROM revoked",
 	.parameter_count = 6,
 };
 
@@ -44,14 +44,10 @@ static const struct db_statement EMAIL_CHANGE = {
 	.parameter_count = 6,
 };
 
-// Parameters: user id, address, user agent, request id. What says who it was goes at once.
+// Parameters: user id, address, user agent, request id.
 static const struct db_statement ACCOUNT_DELETE = {
 	.name = "account_delete",
-	.sql = "WITH gone AS (UPDATE users SET deleted_at = now(), updated_at = now(), email = NULL, name = '', "
-	       "  password_hash = NULL, external_issuer = NULL, external_subject = NULL, is_admin = false WHERE id = $1), "
-	       "revoked AS (UPDATE sessions SET revoked_at = now(), revoke_reason = 'account_deleted', device = '', "
-	       "    address = NULL, user_agent = '' WHERE user_id = $1 AND revoked_at IS NULL RETURNING id), "
-	       "unregistered AS (DELETE FROM devices WHERE user_id = $1), "
+	.sql = "WITH " SQL_ACCOUNT_END ", "
 	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, address, user_agent, request_id) "
 	       "  VALUES ($1, $1, 'account.delete', $2::inet, $3, $4)) "
 	       "SELECT id FROM revoked",

@@ -52,7 +52,8 @@ static const struct db_statement ACCOUNT_UPGRADE_HASH = {
 static const struct db_statement SESSION_INSERT = {
 	.name = "session_insert",
 	.sql = "WITH account AS ("
-	       "  SELECT id FROM users WHERE id = $1 AND coalesce(password_hash, '') = $9 AND deleted_at IS NULL FOR SHARE), "
+	       "  SELECT id FROM users WHERE id = $1 AND coalesce(password_hash, '') = $9 AND deleted_at IS NULL "
+	       "    AND disabled_at IS NULL FOR SHARE), "
 	       "logged AS (INSERT INTO audit_log (actor_id, owner_id, action, subject_kind, subject_id, address, "
 	       "    user_agent, request_id) "
 	       "  SELECT id, id, 'session.login', 'session', $2, $5::inet, $6, $8 FROM account) "

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/limits.h"
+#include "base/password.h"
 #include "base/uuid.h"
-#include "metadata-api/password.h"
 
 struct api;
 
@@ -46,7 +46,8 @@ enum rc account_find(struct api *api, const struct uuid *id, struct deadline dea
 enum rc account_upgrade_hash(struct api *api, struct account *account, const char *hash, struct deadline deadline,
                              struct err *err) MUST_CHECK;
 
-// A session of the account as it was read. RC_CONFLICT: its password was changed, or it was deleted, meanwhile.
+// A session of the account as it was read. RC_CONFLICT: its password was changed, or it was deleted, meanwhile; or an
+// operator has disabled it.
 enum rc session_insert(struct api *api, const struct account *account, const struct uuid *session_id,
                        const unsigned char refresh_hash[SHA256_SIZE], const struct session_origin *origin,
                        struct deadline deadline, struct err *err) MUST_CHECK;

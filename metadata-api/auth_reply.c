@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/json_write.h"
 #include "base/settings.h"
+#include "catalog/account.h"
 #include "http/access_token.h"
 #include "http/body.h"
 #include "http/request.h"
@@ -76,9 +77,7 @@ const char *auth_read_email(struct body *body)
 	const char *email = body_text(body, "email", BODY_REQUIRED, 3, LIMIT_EMAIL_BYTES);
 	if (email == NULL)
 		return NULL;
-	const char *at = strchr(email, '@');
-	if (at == NULL || at == email || at[1] == '\0' || strchr(at + 1, '@') != NULL ||
-	    strpbrk(email, " \t\n\r,;<>\"") != NULL) {
+	if (!catalog_account_address_ok(email)) {
 		body_error(body, "email", "must be an e-mail address such as name@example.org");
 		return NULL;
 	}

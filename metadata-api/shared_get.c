@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/password.h"
 #include "http/body.h"
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
 #include "metadata-api/auth_confirm.h"
-#include "metadata-api/password.h"
 #include "metadata-api/routes.h"
 #include "metadata-api/share_board.h"
 #include "metadata-api/share_view.h"

@@ -2,12 +2,12 @@
 #include "base/buffer.h"
 #include "base/json_write.h"
 #include "base/limits.h"
+#include "base/password.h"
 #include "http/body.h"
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/api.h"
 #include "metadata-api/audit_origin.h"
-#include "metadata-api/password.h"
 #include "metadata-api/routes.h"
 #include "metadata-api/share_view.h"
 

@@ -6,7 +6,7 @@ _safelightctl_groups() {
 	pool) echo 'list show set pause resume history rollback' ;;
 	dead) echo 'list show redrive drop' ;;
 	media) echo 'show trace reprocess' ;;
-	user) echo 'list make-admin' ;;
+	user) echo 'list make-admin show create disable enable reset-password end-sessions quota delete' ;;
 	keys) echo 'rotate' ;;
 	store) echo 'init' ;;
 	completion) echo 'bash' ;;
@@ -36,6 +36,14 @@ _safelightctl_options() {
 	'bench') echo '--uploads --at-once --url --timeout --json --help' ;;
 	'user list') echo '--limit --admins --json --help' ;;
 	'user make-admin') echo '--revoke --json --help' ;;
+	'user show') echo '--json --help' ;;
+	'user create') echo '--name --class --generate --json --help' ;;
+	'user disable') echo '--json --help' ;;
+	'user enable') echo '--json --help' ;;
+	'user reset-password') echo '--generate --json --help' ;;
+	'user end-sessions') echo '--session --json --help' ;;
+	'user quota') echo '--class --bytes --files --json --help' ;;
+	'user delete') echo '--yes --json --help' ;;
 	'keys rotate') echo '--json --help' ;;
 	'capacity') echo '--jobs --busy --workers-each --json --help' ;;
 	'migrate') echo '--json --help' ;;

@@ -2,7 +2,9 @@
 #include "catalog/account.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/limits.h"
 #include "catalog/run.h"
 
 static const struct db_statement class_statement = {
@@ -11,6 +13,14 @@ static const struct db_statement class_statement = {
 	.parameter_count = 1,
 	.read_only = true,
 };
+
+bool catalog_account_address_ok(const char *email)
+{
+	const char *at = strchr(email, '@');
+	size_t length = strlen(email);
+	return at != NULL && at != email && at[1] != '\0' && strchr(at + 1, '@') == NULL && length >= 3 &&
+	       length <= LIMIT_EMAIL_BYTES && strpbrk(email, " \t\n\r,;<>\"") == NULL;
+}
 
 enum rc catalog_account_class(const struct catalog *catalog, const struct catalog_call *call,
                               const struct uuid *user_id, char ret_class[ACCOUNT_CLASS_SIZE], struct err *err)

@@ -397,14 +397,12 @@ static void test_completion_and_manual(void **state)
 	// "  pool set NAME                  turn …", from the table.
 	for (char *line = strstr(help.out, "\n  "); line != NULL; line = strstr(line + 1, "\n  ")) {
 		char entry[64];
-		size_t name_length = strcspn(line + 3, "ABCDEFGHIJKLMNOPQRSTUVWXYZ[-\n");
+		size_t name_length = strcspn(line + 3, "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\n");
 		const char *gap = strstr(line + 3, "  ");
 		if (gap != NULL && (size_t)(gap - line - 3) < name_length)
 			name_length = (size_t)(gap - line - 3);
-		if (name_length == 0)
+		if (line[3] == '-')
 			continue; // an option
-		if (strncmp(line + 3, "user make-admin", 15) == 0)
-			name_length = 15;
 		(void)snprintf(entry, sizeof entry, ".It Cm %.*s", (int)name_length, line + 3);
 		entry[strcspn(entry, "\n")] = '\0';
 		while (entry[strlen(entry) - 1] == ' ')

@@ -55,7 +55,7 @@ only 'seccomp' transcoder/decoder/
 only 'libexif' transcoder/decoder/
 only 'fontconfig' transcoder/decoder/
 only 'ngx_' cdn-config/
-only 'sodium' 'lib/base/|metadata-api/password'
+only 'sodium' 'lib/base/'
 only 'openssl' 'lib/base/'
 only 'magic' ingest/
 only 'systemd/' lib/base/

@@ -37,6 +37,13 @@ static FILE *new_file(void)
 	return file;
 }
 
+static const char *input;
+
+void control_set_input(const char *text)
+{
+	input = text;
+}
+
 void control_start(struct control *ret_control, const char *const *words)
 {
 	char path[2100];
@@ -49,11 +56,18 @@ void control_start(struct control *ret_control, const char *const *words)
 		arguments[i + 1] = words[i];
 	}
 	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	FILE *in_file = input == NULL ? fopen("/dev/null", "re") : new_file();
+	assert_non_null(in_file);
+	if (input != NULL) {
+		(void)fputs(input, in_file);
+		rewind(in_file);
+	}
+	(void)posix_spawn_file_actions_adddup2(&actions, fileno(in_file), 0);
 	(void)posix_spawn_file_actions_adddup2(&actions, fileno(control.out_file), 1);
 	(void)posix_spawn_file_actions_adddup2(&actions, fileno(control.err_file), 2);
 	int failed = posix_spawn(&control.child, path, &actions, NULL, (char *const *)arguments, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
+	(void)fclose(in_file);
 	if (failed != 0)
 		fail_msg("%s: %s", path, strerror(failed));
 	*ret_control = control;

@@ -16,6 +16,8 @@ struct control {
 
 // Start `safelightctl words…` (closed by NULL) with our environment; then wait for it (a minute at most) and read what
 // it printed. Fail the test when that does not work. Main thread.
+// What the next calls find on their standard input; NULL, as at the beginning: nothing. Must outlive them.
+void control_set_input(const char *text);
 void control_start(struct control *ret_control, const char *const *words);
 void control_finish(struct control *control);
 // Both.

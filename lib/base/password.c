@@ -1,5 +1,5 @@
 // argon2id through libsodium.
-#include "metadata-api/password.h"
+#include "base/password.h"
 
 #include <sodium.h>
 #include <stdlib.h>
