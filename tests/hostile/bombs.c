@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "tests/hostile/bytes.h"
+#include "tests/hostile/grids.h"
 #include "tests/hostile/pictures.h"
 
 // ---- JPEG ----
@@ -337,82 +338,6 @@ static void make_heif_cycle(struct buffer *out)
 	               "iloc\0\0\0\0\x44\0\0\x01\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x08");
 }
 
-#define GRID_ROWS 255
-#define GRID_COLUMNS 256
-
-static void put_grid_items(struct buffer *out)
-{
-	size_t box = bytes_begin_box(out, "iinf"), inner;
-
-	bytes_put_be(out, 0, 4);
-	bytes_put_be(out, 2, 2);
-	for (unsigned item = 1; item <= 2; item++) {
-		inner = bytes_begin_box(out, "infe");
-		bytes_put_be(out, 0x02000000, 4);
-		bytes_put_be(out, item, 2);
-		bytes_put_be(out, 0, 2);
-		bytes_put(out, item == 1 ? "grid" : "av01", 5);
-		bytes_end_box(out, inner);
-	}
-	bytes_end_box(out, box);
-	box = bytes_begin_box(out, "iref");
-	bytes_put_be(out, 0, 4);
-	inner = bytes_begin_box(out, "dimg");
-	bytes_put_be(out, 1, 2);
-	bytes_put_be(out, GRID_ROWS * GRID_COLUMNS, 2);
-	for (unsigned i = 0; i < GRID_ROWS * GRID_COLUMNS; i++)
-		bytes_put_be(out, 2, 2); // every tile is the same one
-	bytes_end_box(out, inner);
-	bytes_end_box(out, box);
-}
-
-// Item 1 is side pixels wide and high, says its property.
-static void put_grid_properties(struct buffer *out, uint32_t side)
-{
-	size_t box = bytes_begin_box(out, "iprp"), inner = bytes_begin_box(out, "ipco"),
-	       size = bytes_begin_box(out, "ispe");
-
-	bytes_put_be(out, 0, 4);
-	bytes_put_be(out, side, 4);
-	bytes_put_be(out, side, 4);
-	bytes_end_box(out, size);
-	bytes_end_box(out, inner);
-	inner = bytes_begin_box(out, "ipma");
-	bytes_put_be(out, 0, 4);
-	bytes_put_be(out, 2, 4);
-	BYTES_PUT(out, "\0\1\1\1\0\2\1\1");
-	bytes_end_box(out, inner);
-	bytes_end_box(out, box);
-}
-
-// A grid of 255 x 256 tiles, all of one item.
-static void make_avif_grid(struct buffer *out)
-{
-	size_t meta, box = bytes_begin_box(out, "ftyp");
-
-	BYTES_PUT(out, "avif\0\0\0\0mif1avif");
-	bytes_end_box(out, box);
-	meta = bytes_begin_box(out, "meta");
-	bytes_put_be(out, 0, 4);
-	box = bytes_begin_box(out, "hdlr");
-	BYTES_PUT(out, "\0\0\0\0\0\0\0\0pict\0\0\0\0\0\0\0\0\0\0\0\0\0");
-	bytes_end_box(out, box);
-	box = bytes_begin_box(out, "pitm");
-	BYTES_PUT(out, "\0\0\0\0\0\1");
-	bytes_end_box(out, box);
-	put_grid_items(out);
-	put_grid_properties(out, 65000);
-	box = bytes_begin_box(out, "iloc");
-	BYTES_PUT(out, "\1\0\0\0\x44\0\0\2");
-	BYTES_PUT(out, "\0\1\0\1\0\0\0\1\0\0\0\0\0\0\0\x0c"); // within idat
-	BYTES_PUT(out, "\0\2\0\1\0\0\0\1\0\0\0\0\0\0\0\x0c");
-	bytes_end_box(out, box);
-	box = bytes_begin_box(out, "idat");
-	BYTES_PUT(out, "\0\1\xfe\xff\0\0\xfd\xe8\0\0\xfd\xe8");
-	bytes_end_box(out, box);
-	bytes_end_box(out, meta);
-}
-
 // An animation: its canvas, and so many frames of one pixel.
 static void put_webp_animation(struct buffer *out, uint32_t side, unsigned frames)
 {
@@ -469,7 +394,10 @@ const struct bomb bombs[] = {
 	{ "cycle.tif", make_tiff_cycle, REASON_NONE, true },
 	{ "strips.tif", make_tiff_strips, REASON_TOO_LARGE_SIDE, false },
 	{ "cycle.heic", make_heif_cycle, REASON_NONE, true },
-	{ "grid.avif", make_avif_grid, REASON_TOO_MANY_PIXELS, true },
+	{ "grid.avif", grid_make_huge, REASON_TOO_MANY_PIXELS, false },
+	{ "grid-wide.avif", grid_make_wide, REASON_TOO_LARGE_SIDE, false },
+	{ "grid-hidden.avif", grid_make_hidden, REASON_NONE, true },
+	{ "grid-empty.avif", grid_make_empty, REASON_NONE, true },
 	{ "frames.webp", make_webp_frames, REASON_TOO_MANY_FRAMES, false },
 	{ "canvas.webp", make_webp_canvas, REASON_NONE, true },
 	{ "exif-counts.jpg", make_exif_counts, REASON_NONE, false },

@@ -2,7 +2,7 @@
 WIRE_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/wire/*.c))
 CHILD_OBJECTS := $(addprefix $(BUILD)/obj/transcoder/,child.o child_run.o child_spawn.o) $(WIRE_OBJECTS)
 SANDBOX_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/decoder/sandbox*.c))
-RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o bytes.o documents.o document_bombs.o exif_block.o)
+RIG_OBJECTS := $(addprefix $(BUILD)/obj/tests/hostile/,rig.o pictures.o bombs.o grids.o bytes.o documents.o document_bombs.o exif_block.o manifest.o)
 SMALL_ARCHIVES := $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 BREAKOUT := $(BUILD)/tests/hostile/breakout
 UNFILTERED := $(BUILD)/tests/hostile/unfiltered
@@ -45,7 +45,7 @@ $(BUILD)/tests/integration/test_decoder_planar: $(sort $(BUILD)/obj/tests/integr
 $(BUILD)/tests/unit/test_planar_resample: $(addprefix $(BUILD)/obj/,tests/unit/test_planar_resample.o \
 		transcoder/decoder/planar_resample.o transcoder/decoder/planar_plane.o) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)
-$(BUILD)/tests/integration/test_transcoder_hostile: $(addprefix $(BUILD)/obj/tests/hostile/,bombs.o bytes.o pictures.o)
+$(BUILD)/tests/integration/test_transcoder_hostile: $(addprefix $(BUILD)/obj/tests/hostile/,bombs.o grids.o bytes.o pictures.o)
 $(BUILD)/tests/integration/test_transcoder_hostile: LIBS += -lturbojpeg -lwebp -lz
 $(BUILD)/tests/integration/test_on_demand_presets: $(BUILD)/obj/tests/hostile/pictures.o
 $(BUILD)/tests/integration/test_on_demand_presets: LIBS += -lturbojpeg -lwebp

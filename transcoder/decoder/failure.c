@@ -18,11 +18,12 @@ bool failure_set(struct failure *failure, enum media_reason reason, const char *
 }
 
 // What libjpeg, libpng, libspng, libwebp, nsgif, libheif, libtiff and poppler say (through libvips) when bytes, a
-// password or memory are missing. Anything else is decode_failed.
+// password or memory are missing, or where they have a limit of their own. Anything else is decode_failed.
 static const struct {
 	const char *words;
 	enum media_reason reason;
 } known_texts[] = {
+	{ "exceeds the maximum image size", REASON_TOO_LARGE_SIDE }, // libheif's own: 16384
 	{ "premature end", REASON_TRUNCATED },
 	{ "end of file", REASON_TRUNCATED },
 	{ "end of stream", REASON_TRUNCATED },
@@ -31,7 +32,6 @@ static const struct {
 	{ "not enough data", REASON_TRUNCATED },
 	{ "truncated", REASON_TRUNCATED },
 	{ "read error", REASON_TRUNCATED },
-	{ "bad seek", REASON_TRUNCATED },
 	{ "can not read tiff directory", REASON_TRUNCATED },
 	{ "document is encrypted", REASON_PASSWORD },
 	{ "out of memory", REASON_DECODE_MEMORY },

@@ -173,6 +173,32 @@ uint32_t sniff_frames(const uint8_t *bytes, size_t length)
 	return format == FORMAT_WEBP ? count_webp_frames(bytes, length) : 1;
 }
 
+// Boxes of ISO media (ISO/IEC 14496-12, 4.2): the last one says that it is longer than the file, or there is a piece of
+// one.
+static bool is_cut_in_box(const uint8_t *bytes, size_t length)
+{
+	for (size_t at = 0; at < length;) {
+		uint64_t size;
+
+		if (length - at < 8)
+			return true;
+		size = get_big_endian(bytes + at);
+		if (size == 0) // to the end of the file
+			return false;
+		if (size == 1) {
+			if (length - at < 16)
+				return true;
+			size = (uint64_t)get_big_endian(bytes + at + 8) << 32 | get_big_endian(bytes + at + 12);
+		}
+		if (size > length - at)
+			return true;
+		if (size < 8) // nonsense
+			return false;
+		at += size;
+	}
+	return false;
+}
+
 bool sniff_is_cut(const uint8_t *bytes, size_t length)
 {
 	enum media_format format = sniff_format(bytes, length);
@@ -182,5 +208,7 @@ bool sniff_is_cut(const uint8_t *bytes, size_t length)
 		return !find_png_chunk(bytes, length, "IEND", "IEND", &at);
 	if (format == FORMAT_WEBP) // RIFF's own length, little-endian
 		return (uint64_t)get_little_endian(bytes + 4) + 8 > length;
+	if (format == FORMAT_HEIF || format == FORMAT_AVIF)
+		return is_cut_in_box(bytes, length);
 	return false;
 }
