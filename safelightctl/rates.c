@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "safelightctl/metrics_text.h"
 #include "safelightctl/report.h"
 
 #define BUCKETS_MOST 32
@@ -46,30 +47,13 @@ void rates_free(struct rates *rates)
 
 // ---- the transcoder's /metrics ------------------------------------------------------------------------------------
 
-// The value of the first series that begins with this text, and *ret_next behind its line; false when there is none.
-static bool find_series(const char *metrics, const char *beginning, double *ret_value, const char **ret_next)
-{
-	size_t length = strlen(beginning);
-	for (const char *line = metrics; line != NULL && *line != '\0';) {
-		const char *end = strchr(line, '\n');
-		const char *blank = end == NULL ? NULL : memrchr(line, ' ', (size_t)(end - line));
-		if (blank != NULL && strncmp(line, beginning, length) == 0) {
-			*ret_value = strtod(blank + 1, NULL);
-			*ret_next = end + 1;
-			return true;
-		}
-		line = end == NULL ? NULL : end + 1;
-	}
-	return false;
-}
-
 static int64_t read_counter(const char *metrics, const char *name, const char *pool)
 {
 	char beginning[128];
 	double value = 0;
 	const char *next;
 	(void)snprintf(beginning, sizeof beginning, "%s{pool=\"%s\"}", name, pool);
-	return find_series(metrics, beginning, &value, &next) ? (int64_t)value : 0;
+	return metrics_text_find(metrics, beginning, &value, &next) ? (int64_t)value : 0;
 }
 
 static struct histogram read_histogram(const char *metrics, const char *pool)
@@ -79,7 +63,7 @@ static struct histogram read_histogram(const char *metrics, const char *pool)
 	double value;
 	const char *at = metrics;
 	(void)snprintf(beginning, sizeof beginning, "safelight_job_seconds_bucket{pool=\"%s\",le=\"", pool);
-	while (histogram.count < BUCKETS_MOST && find_series(at, beginning, &value, &at)) {
+	while (histogram.count < BUCKETS_MOST && metrics_text_find(at, beginning, &value, &at)) {
 		// The line just read lies before `at`: its bound stands after the beginning.
 		const char *line = at - 1;
 		while (line > metrics && line[-1] != '\n')

@@ -45,7 +45,7 @@ _safelightctl_options() {
 	'user quota') echo '--class --bytes --files --json --help' ;;
 	'user delete') echo '--yes --json --help' ;;
 	'keys rotate') echo '--json --help' ;;
-	'capacity') echo '--jobs --busy --workers-each --json --help' ;;
+	'capacity') echo '--jobs --calls --busy --workers-each --cores-each --over --json --help' ;;
 	'migrate') echo '--json --help' ;;
 	'store init') echo '--json --help' ;;
 	'reconcile') echo '--dry-run --json --help' ;;

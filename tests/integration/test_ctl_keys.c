@@ -1,4 +1,5 @@
 // Rotating keys step by step, and planning by what was measured.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,12 +74,18 @@ static void test_keys_are_rotated_step_by_step(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
-static json_t *find_plan(json_t *plans, const char *pool)
+// The plan for a "pool" or "service" of that name.
+static json_t *find_plan(json_t *plans, const char *kind, const char *name)
 {
 	size_t index = 0;
 	json_t *plan = NULL;
-	json_array_foreach(plans, index, plan) if (strcmp(test_json_text(plan, "pool"), pool) == 0) return plan;
-	fail_msg("no plan for pool %s", pool);
+	json_array_foreach(plans, index, plan)
+	{
+		const char *is = json_string_value(json_object_get(plan, kind));
+		if (is != NULL && strcmp(is, name) == 0)
+			return plan;
+	}
+	fail_msg("no plan for %s %s", kind, name);
 	return NULL;
 }
 
@@ -104,13 +111,64 @@ static void test_capacity_grows_with_the_load(void **state)
 	control_expect(&few, 0);
 	control_run(&many, "capacity", "--jobs", "1000", "--workers-each", "8", "--json", NULL);
 	control_expect(&many, 0);
-	int64_t least = test_json_int(find_plan(few.json, POOL), "workers_needed");
-	int64_t most = test_json_int(find_plan(many.json, POOL), "workers_needed");
+	int64_t least = test_json_int(find_plan(few.json, "pool", POOL), "workers_needed");
+	int64_t most = test_json_int(find_plan(many.json, "pool", POOL), "workers_needed");
 	assert_true(least >= 1);
 	assert_in_range(most, least * 10 - 10, least * 10);
-	assert_int_equal(test_json_int(find_plan(many.json, POOL), "transcoders_needed"), (most + 7) / 8);
+	assert_int_equal(test_json_int(find_plan(many.json, "pool", POOL), "transcoders_needed"), (most + 7) / 8);
 	control_done(&few);
 	control_done(&many);
+}
+
+static double plan_number(json_t *plan, const char *name)
+{
+	json_t *number = json_object_get(plan, name);
+	assert_true(json_is_number(number));
+	return json_number_value(number);
+}
+
+// Instances are planned by the CPU time that calls take: twice the cores do with half of them.
+static void test_capacity_of_services(void **state)
+{
+	(void)state;
+	struct control one, two, bench;
+	for (int i = 0; i < 30; i++) { // calls that are cheap and counted
+		struct test_reply reply;
+		test_http_json("GET", "/v1/me", NULL, NULL, &reply);
+		test_reply_done(&reply);
+	}
+	control_run(&bench, "bench", "samples/photos/iris.png", "--uploads", "20", "--json", NULL);
+	control_expect(&bench, 0);
+	control_done(&bench);
+	control_run(&one, "capacity", "--jobs", "5000", "--calls", "100000", "--json", NULL);
+	control_expect(&one, 0);
+	control_run(&two, "capacity", "--jobs", "5000", "--calls", "100000", "--cores-each", "2", "--json", NULL);
+	control_expect(&two, 0);
+	static const struct {
+		const char *name;
+		double rate;
+	} SERVICES[] = { { "ingest", 5000 }, { "api", 100000 } };
+	for (size_t i = 0; i < sizeof SERVICES / sizeof SERVICES[0]; i++) {
+		json_t *single = find_plan(one.json, "service", SERVICES[i].name);
+		json_t *dual = find_plan(two.json, "service", SERVICES[i].name);
+		double needed = plan_number(single, "instances_needed"), seconds = plan_number(single, "cpu_seconds");
+		assert_true(plan_number(single, "measured") >= 20);
+		assert_true(seconds > 0 && seconds < 5);
+		// A core is planned to be busy 70 % of its time.
+		assert_true(fabs(needed - SERVICES[i].rate * seconds / 0.7) <= 1);
+		// The second look is a little later.
+		assert_true(fabs(plan_number(dual, "instances_needed") - needed / 2) <= needed * 0.05 + 1);
+	}
+	control_done(&one);
+	control_done(&two);
+	// What little was done in a second says nothing, and is not said.
+	control_run(&one, "capacity", "--over", "1", "--json", NULL);
+	control_expect(&one, 0);
+	assert_true(json_is_null(json_object_get(find_plan(one.json, "service", "ingest"), "instances_needed")));
+	control_done(&one);
+	control_run(&one, "capacity", "--over", "1", NULL);
+	control_assert_has(one.out, "too few to tell");
+	control_done(&one);
 }
 
 int main(void)
@@ -118,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys_are_rotated_step_by_step),
 		cmocka_unit_test(test_capacity_grows_with_the_load),
+		cmocka_unit_test(test_capacity_of_services),
 	};
 	return cmocka_run_group_tests(tests, test_stack_setup, test_stack_teardown);
 }
