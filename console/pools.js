@@ -5,6 +5,8 @@ import { actButton, find, make, say, warn } from './dom.js';
 const SETTLE_MS = 350; // after the last key or step of a slider, before it acts
 const SLIDERS = [
   { key: 'workers', label: 'Workers', least: 1, most: 16, hint: 'decoder children at work in each transcoder' },
+  { key: 'workers_min', label: 'At least', least: 0, most: 16, hint: 'with a larger limit: adjusted by backlog and CPU; 0: fixed' },
+  { key: 'workers_max', label: 'At most', least: 0, most: 16, hint: 'the other limit; 0: fixed' },
   { key: 'prefetch', label: 'Prefetch', least: 1, most: 32, hint: 'inputs fetched ahead of a free child' },
   { key: 'interactive_share', label: 'Interactive share', least: 1, most: 64, hint: 'fresh jobs for one of the bulk lane' },
   { key: 'nice', label: 'Niceness', least: 0, most: 19, hint: 'higher yields the CPU to others' },
@@ -72,8 +74,10 @@ class Card {
     const sign = setting.paused ? '⏸' : pool.backs_off ? '⚠' : '▶';
     this.state.textContent = `${sign} ${words}${pool.taken ? '' : ', not followed by every transcoder yet'}`;
     const by = setting.by ? `, set by ${setting.by} (revision ${setting.revision})` : ', as configured';
+    const { workers_min: least, workers_max: most } = setting;
+    const adjusted = least > 0 && most > least ? ` (adjusts itself, ${least} to ${most} in each transcoder)` : '';
     this.facts.textContent =
-      `${pool.workers_running} of ${pool.workers_wanted} workers, ${pool.waiting} inputs at hand, ` +
+      `${pool.workers_running} of ${pool.workers_wanted} workers${adjusted}, ${pool.waiting} inputs at hand, ` +
       `${pool.done} jobs done, ${pool.attempts_failed} attempts failed${by}`;
     this.pause.textContent = setting.paused ? 'Resume' : 'Pause';
     this.pause.setAttribute('aria-label', `${setting.paused ? 'Resume' : 'Pause'} pool ${this.name}`);

@@ -59,6 +59,8 @@ void admin_respond(struct http_request *request, enum rc rc, json_t *taken, cons
 		http_respond_problem(request, 404, "not-found", "%s.", err->text);
 	} else if (rc == RC_EXISTS || rc == RC_CONFLICT) {
 		http_respond_problem(request, 409, "conflict", "%s.", err->text);
+	} else if (rc == RC_INVALID) {
+		http_respond_problem(request, 400, "invalid-request", "%s.", err->text);
 	} else {
 		http_respond_rc(request, err);
 	}

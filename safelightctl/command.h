@@ -12,7 +12,7 @@
 struct settings;
 struct call;
 
-#define COMMAND_OPTIONS_MAX 8
+#define COMMAND_OPTIONS_MAX 16
 
 struct command_option {
 	const char *name;    // "--workers"

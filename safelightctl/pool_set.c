@@ -65,8 +65,8 @@ static enum rc run_set(const struct call *call, struct err *err)
 	}
 	if (rc == RC_OK && json_object_size(change) == 0)
 		rc = err_set(err, RC_INVALID,
-		             "say what to set: --workers, --prefetch, --nice, --interactive-share, "
-		             "--decode-ms or --max-pixels");
+		             "say what to set: --workers, --workers-min, --workers-max, --prefetch, --nice, "
+		             "--interactive-share, --decode-ms or --max-pixels");
 	if (rc != RC_OK) {
 		json_decref(change);
 		return rc;
@@ -86,6 +86,8 @@ static enum rc run_resume(const struct call *call, struct err *err)
 
 static const struct command_option SET_OPTIONS[] = {
 	{ "--workers", "N", "decoder children at work at once in each transcoder, 1 to 256" },
+	{ "--workers-min", "N", "adjust the workers by backlog and CPU pressure, not below this; 0: fixed" },
+	{ "--workers-max", "N", "and not above this; 0: fixed" },
 	{ "--prefetch", "N", "inputs fetched ahead of a free child, 1 to 64" },
 	{ "--nice", "N", "niceness of children started from now on, 0 to 19" },
 	{ "--interactive-share", "N", "interactive jobs for one of the bulk lane while both wait, 1 to 1000" },

@@ -9,19 +9,31 @@
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
 
+const char *pools_limits(const json_t *pool, char ret_text[REPORT_TEXT_SIZE])
+{
+	if (bus_pool_is_adjusted(pool))
+		(void)snprintf(ret_text, REPORT_TEXT_SIZE, "%lld-%lld",
+		               (long long)report_int(pool, "setting.workers_min"),
+		               (long long)report_int(pool, "setting.workers_max"));
+	else
+		(void)snprintf(ret_text, REPORT_TEXT_SIZE, "fixed");
+	return ret_text;
+}
+
 void pools_print_head(void)
 {
-	(void)printf("%-12s %9s %8s %4s %-9s %7s %9s %7s  %s\n", "POOL", "WORKERS", "PREFETCH", "NICE", "STATE",
-	             "WAITING", "DONE", "FAILED", "SET BY");
+	(void)printf("%-12s %9s %7s %8s %4s %-9s %7s %9s %7s  %s\n", "POOL", "WORKERS", "LIMITS", "PREFETCH", "NICE",
+	             "STATE", "WAITING", "DONE", "FAILED", "SET BY");
 }
 
 void pools_print_line(const json_t *pool)
 {
-	char workers[REPORT_TEXT_SIZE];
+	char workers[REPORT_TEXT_SIZE], limits[REPORT_TEXT_SIZE];
 	(void)snprintf(workers, sizeof workers, "%lld/%lld", (long long)report_int(pool, "workers_running"),
 	               (long long)report_int(pool, "workers_wanted"));
-	(void)printf("%-12s %9s %8lld %4lld %-9s %7lld %9lld %7lld  %s\n", report_text(pool, "name"), workers,
-	             (long long)report_int(pool, "setting.prefetch"), (long long)report_int(pool, "setting.nice"),
+	(void)printf("%-12s %9s %7s %8lld %4lld %-9s %7lld %9lld %7lld  %s\n", report_text(pool, "name"), workers,
+	             pools_limits(pool, limits), (long long)report_int(pool, "setting.prefetch"),
+	             (long long)report_int(pool, "setting.nice"),
 	             report_bool(pool, "setting.paused") ? "paused"
 	             : report_bool(pool, "backs_off")    ? "backs off"
 	                                                 : "running",

@@ -13,6 +13,7 @@
 #include "db/pool.h"
 #include "http/client.h"
 #include "safelightctl/command.h"
+#include "safelightctl/pools.h"
 #include "safelightctl/rates.h"
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
@@ -43,22 +44,16 @@ struct view {
 	bool has_head; // of the plain lines
 };
 
-// Waiting and in hand of the pool's lanes, "<pool>-<lane>".
+// Waiting and in hand of the pool's lanes.
 static void add_backlog(json_t *pools, const struct bus_health *health)
 {
 	size_t index = 0;
 	json_t *pool = NULL;
 	json_array_foreach(pools, index, pool)
 	{
-		const char *name = report_text(pool, "name");
-		size_t length = strlen(name);
-		uint64_t backlog = 0;
-		for (size_t i = 0; i < health->consumer_count; i++) {
-			const struct bus_health_consumer *consumer = &health->consumers[i];
-			if (strncmp(consumer->name, name, length) == 0 && consumer->name[length] == '-')
-				backlog += consumer->pending + consumer->ack_pending;
-		}
-		(void)json_object_set_new(pool, "backlog", json_integer((json_int_t)backlog));
+		struct bus_health_backlog backlog = bus_health_backlog(health, report_text(pool, "name"));
+		(void)json_object_set_new(pool, "backlog",
+		                          json_integer((json_int_t)(backlog.pending + backlog.in_hand)));
 	}
 }
 
@@ -106,12 +101,13 @@ static const char *rate_text(const json_t *rate, const char *format, char ret_te
 
 static void print_pool_line(const json_t *pool)
 {
-	char done[REPORT_TEXT_SIZE], failed[REPORT_TEXT_SIZE], p95[REPORT_TEXT_SIZE], workers[REPORT_TEXT_SIZE];
+	char done[REPORT_TEXT_SIZE], failed[REPORT_TEXT_SIZE], p95[REPORT_TEXT_SIZE], workers[REPORT_TEXT_SIZE],
+	        limits[REPORT_TEXT_SIZE];
 	(void)snprintf(workers, sizeof workers, "%lld/%lld", (long long)report_int(pool, "workers_running"),
 	               (long long)report_int(pool, "workers_wanted"));
-	(void)printf("%-10s %8s %-7s %7lld %8lld %8s %8s %9s", report_text(pool, "name"), workers,
-	             report_bool(pool, "setting.paused") ? "paused" : "running", (long long)report_int(pool, "waiting"),
-	             (long long)report_int(pool, "backlog"),
+	(void)printf("%-10s %8s %7s %-7s %7lld %8lld %8s %8s %9s", report_text(pool, "name"), workers,
+	             pools_limits(pool, limits), report_bool(pool, "setting.paused") ? "paused" : "running",
+	             (long long)report_int(pool, "waiting"), (long long)report_int(pool, "backlog"),
 	             rate_text(json_object_get(pool, "done_per_second"), "n", done),
 	             rate_text(json_object_get(pool, "failed_per_second"), "n", failed),
 	             rate_text(json_object_get(pool, "p95_seconds"), "s", p95));
@@ -119,8 +115,8 @@ static void print_pool_line(const json_t *pool)
 
 static void print_head(bool with_time)
 {
-	(void)printf("%s%-10s %8s %-7s %7s %8s %8s %8s %9s%s\n", with_time ? "TIME                     " : "", "POOL",
-	             "WORKERS", "STATE", "WAITING", "BACKLOG", "DONE/S", "FAIL/S", "P95 UNDER",
+	(void)printf("%s%-10s %8s %7s %-7s %7s %8s %8s %8s %9s%s\n", with_time ? "TIME                     " : "",
+	             "POOL", "WORKERS", "LIMITS", "STATE", "WAITING", "BACKLOG", "DONE/S", "FAIL/S", "P95 UNDER",
 	             with_time ? "   QUEUED    OUTBOX" : "");
 }
 

@@ -40,15 +40,31 @@ enum rc admission_enter(struct admission *admission, int64_t bytes, int64_t time
 		                  .tv_nsec = (long)(deadline.at_us % 1000000) * 1000 };
 	enum rc rc = RC_OK;
 	(void)pthread_mutex_lock(&admission->lock);
+	admission->waiting++;
 	while (admission->used_bytes > 0 && admission->used_bytes + bytes > admission->budget_bytes && rc == RC_OK)
 		if (pthread_cond_timedwait(&admission->freed, &admission->lock, &until) != 0)
 			rc = RC_TIMEOUT;
+	admission->waiting--;
 	if (rc == RC_OK) {
 		admission->used_bytes += bytes;
 		metric_set(admission->gauge, admission->used_bytes);
 	}
 	(void)pthread_mutex_unlock(&admission->lock);
 	return rc;
+}
+
+bool admission_is_short(struct admission *admission)
+{
+	(void)pthread_mutex_lock(&admission->lock);
+	bool is_short = admission->waiting > 0;
+	(void)pthread_mutex_unlock(&admission->lock);
+	return is_short;
+}
+
+int64_t admission_workers_most(const struct admission *admission)
+{
+	int64_t most = admission->budget_bytes / LEAST_BYTES;
+	return most < 1 ? 1 : most;
 }
 
 void admission_leave(struct admission *admission, int64_t bytes)

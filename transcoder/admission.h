@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -14,6 +15,7 @@ struct admission {
 	pthread_cond_t freed;
 	int64_t budget_bytes;
 	int64_t used_bytes;
+	int waiting; // in admission_enter
 	struct metric *gauge;
 };
 
@@ -28,4 +30,8 @@ int64_t admission_estimate(int64_t file_bytes, int64_t child_limit_bytes);
 
 // Wait until bytes fit into the budget; one job alone is always let in, however large. RC_TIMEOUT after timeout_ms.
 enum rc admission_enter(struct admission *admission, int64_t bytes, int64_t timeout_ms) MUST_CHECK;
+// True while somebody waits for the budget.
+bool admission_is_short(struct admission *admission);
+// How many of the smallest jobs the budget lets in at once; at least 1.
+int64_t admission_workers_most(const struct admission *admission);
 void admission_leave(struct admission *admission, int64_t bytes);

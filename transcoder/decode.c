@@ -191,8 +191,11 @@ void *pool_worker_thread(void *argument)
 	children_renew(&children, true); // the first child warms up before the first job comes
 	while (!pool_is_surplus(pool, worker->index)) {
 		void *item;
-		if (queue_pop(pool->inputs, &item, POP_MS) == RC_OK)
-			decode(&children, item);
+		if (queue_pop(pool->inputs, &item, POP_MS) != RC_OK)
+			continue;
+		atomic_fetch_add(&pool->busy, 1);
+		decode(&children, item);
+		atomic_fetch_sub(&pool->busy, 1);
 	}
 	children_done(&children);
 	atomic_fetch_sub(&pool->running, 1);

@@ -22,7 +22,7 @@
 
 #define TICK_MS 100
 #define HEARTBEAT_MS 3000
-#define HEARTBEAT_BYTES 8192
+#define HEARTBEAT_BYTES 16384
 // No job takes so long honestly (deadlines of fetch, decode and publish added up): its lease is left to end.
 #define TASK_AGE_MOST_US (600LL * 1000000)
 
@@ -83,21 +83,21 @@ static void beat_leases(struct transcoder *transcoder)
 	free(beats);
 }
 
+#define WRITE_INT(json, name, value) json_write_int(json, name, value)
+#define WRITE_BOOL(json, name, value) json_write_bool(json, name, value)
+
 static void write_pool(struct json_write *json, struct pool *pool)
 {
 	struct pool_live live = pool_read_live(pool);
 	json_write_object_begin(json, NULL);
 	json_write_text(json, "name", pool->name);
-	json_write_int(json, "workers_wanted", live.workers);
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) WRITE_##kind(json, #key, live.key);
+#include "base/settings.def"
+#undef POOL_SETTING
+	json_write_int(json, "workers_wanted", pool_workers(pool));
 	json_write_int(json, "workers_running", (int64_t)atomic_load(&pool->running));
-	json_write_int(json, "prefetch", live.prefetch);
-	json_write_int(json, "nice", live.nice);
-	json_write_int(json, "interactive_share", live.interactive_share);
-	json_write_int(json, "decode_ms", live.decode_ms);
-	json_write_int(json, "max_pixels", live.max_pixels);
 	json_write_bool(json, "backs_off", pool_backs_off(pool));
 	json_write_int(json, "children_died", (int64_t)atomic_load(&pool->deaths));
-	json_write_bool(json, "paused", live.paused);
 	json_write_int(json, "waiting", (int64_t)queue_length(pool->inputs));
 	json_write_int(json, "done", metric_value(pool->metrics.done));
 	json_write_int(json, "job_ms", metric_sum_us(pool->metrics.total_seconds) / 1000);
@@ -159,15 +159,13 @@ static uint64_t sum_settings(struct transcoder *transcoder)
 	uint64_t sum = 14695981039346656037u;
 	for (size_t i = 0; i < transcoder->pool_count; i++) {
 		struct pool_live live = pool_read_live(transcoder->pools[i]);
-		const int64_t values[] = { live.workers,
-			                   live.prefetch,
-			                   live.nice,
-			                   live.paused,
-			                   live.interactive_share,
-			                   live.decode_ms,
-			                   live.max_pixels,
-			                   pool_backs_off(transcoder->pools[i]),
-			                   (int64_t)atomic_load(&transcoder->pools[i]->running) };
+		const int64_t values[] = {
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) live.key,
+#include "base/settings.def"
+#undef POOL_SETTING
+			pool_workers(transcoder->pools[i]), pool_backs_off(transcoder->pools[i]),
+			(int64_t)atomic_load(&transcoder->pools[i]->running)
+		};
 		for (size_t j = 0; j < sizeof values / sizeof values[0]; j++)
 			sum = (sum ^ (uint64_t)values[j]) * 1099511628211u;
 	}

@@ -97,6 +97,7 @@ void live_on_change(void *context, const struct bus_kv_entry *entry)
 	}
 	pool_set_live(pool, &live);
 	LOG_EVENT(LOG_INFO, "pool_setting_taken", LOG_TEXT("pool", pool->name), LOG_INT("workers", live.workers),
+	          LOG_INT("workers_min", live.workers_min), LOG_INT("workers_max", live.workers_max),
 	          LOG_INT("prefetch", live.prefetch), LOG_INT("nice", live.nice), LOG_BOOL("paused", live.paused),
 	          LOG_INT("revision", (int64_t)entry->revision));
 }

@@ -32,6 +32,7 @@
 #include "transcoder/pool.h"
 #include "transcoder/publish.h"
 #include "transcoder/resize.h"
+#include "transcoder/scaler.h"
 #include "transcoder/settle.h"
 #include "transcoder/transcoder.h"
 
@@ -131,6 +132,11 @@ static enum rc check_choices(const struct settings *settings, struct err *err)
 		return err_set(err, RC_INVALID, "[transcoder] sandbox must be required or best-effort");
 	if (strcmp(settings->transcoder_isolation, "owner") != 0 && strcmp(settings->transcoder_isolation, "pool") != 0)
 		return err_set(err, RC_INVALID, "[transcoder] isolation must be owner or pool");
+	for (size_t i = 0; i < settings->pool_count; i++) {
+		const struct pool_settings *pool = &settings->pools[i];
+		if (pool->workers_max > 0 && pool->workers_min > pool->workers_max)
+			return err_set(err, RC_INVALID, "[pool.%s] workers_min is above workers_max", pool->name);
+	}
 	return RC_OK;
 }
 
@@ -195,6 +201,9 @@ static enum rc start_threads(struct transcoder *transcoder, struct err *err)
 	if (rc == RC_OK && pthread_create(&transcoder->keeper, NULL, keeper_thread, transcoder) != 0)
 		rc = err_set(err, RC_UNAVAILABLE, "cannot start the keeper");
 	transcoder->has_keeper = rc == RC_OK;
+	if (rc == RC_OK && pthread_create(&transcoder->scaler, NULL, scaler_thread, transcoder) != 0)
+		rc = err_set(err, RC_UNAVAILABLE, "cannot start the scaler");
+	transcoder->has_scaler = rc == RC_OK;
 	return rc;
 }
 
@@ -271,6 +280,8 @@ static void drain(struct transcoder *transcoder, int64_t drain_ms)
 	atomic_store(&transcoder->keeper_stops, true);
 	if (transcoder->has_keeper)
 		(void)pthread_join(transcoder->keeper, NULL);
+	if (transcoder->has_scaler)
+		(void)pthread_join(transcoder->scaler, NULL);
 }
 
 static void stop(void *state, int64_t drain_ms)

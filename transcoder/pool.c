@@ -16,6 +16,8 @@
 
 static const struct retry_policy BACKING_OFF = { .attempts = 20, .base_ms = 200, .cap_ms = 10000 };
 
+#define SCALED_HELP "Changes of the number of workers by the transcoder itself."
+
 static void register_metrics(struct pool *pool)
 {
 	char labels[64];
@@ -43,6 +45,11 @@ static void register_metrics(struct pool *pool)
 	        metrics_add(all, METRIC_GAUGE, "safelight_pool_workers_wanted", "Workers asked for.", labels);
 	own->workers_running =
 	        metrics_add(all, METRIC_GAUGE, "safelight_pool_workers_running", "Workers at work or waiting.", labels);
+	(void)snprintf(labels, sizeof labels, "pool=\"%s\",direction=\"up\"", pool->name);
+	own->scaled_up = metrics_add(all, METRIC_COUNTER, "safelight_pool_scaled_total", SCALED_HELP, labels);
+	(void)snprintf(labels, sizeof labels, "pool=\"%s\",direction=\"down\"", pool->name);
+	own->scaled_down = metrics_add(all, METRIC_COUNTER, "safelight_pool_scaled_total", SCALED_HELP, labels);
+	(void)snprintf(labels, sizeof labels, "pool=\"%s\"", pool->name);
 	own->children_started = metrics_add(all, METRIC_COUNTER, "safelight_decoder_started_total",
 	                                    "Decoder children started.", labels);
 	own->children_killed = metrics_add(all, METRIC_COUNTER, "safelight_decoder_died_total",
@@ -110,9 +117,48 @@ struct pool_live pool_read_live(struct pool *pool)
 void pool_set_live(struct pool *pool, const struct pool_live *live)
 {
 	(void)pthread_mutex_lock(&pool->lock);
+	// An operator's number holds at once; from there the scaler goes on.
+	if (live->workers != pool->live.workers)
+		atomic_store(&pool->scaled, 0);
 	pool->live = *live;
 	(void)pthread_mutex_unlock(&pool->lock);
 	queue_set_limit(pool->inputs, (size_t)live->prefetch);
+}
+
+bool pool_is_adjusted(const struct pool_live *live)
+{
+	return live->workers_min > 0 && live->workers_max > live->workers_min;
+}
+
+// Lock held on entry.
+static int64_t workers_of(struct pool *pool)
+{
+	const struct pool_live *live = &pool->live;
+	int64_t scaled = atomic_load(&pool->scaled);
+	if (!pool_is_adjusted(live))
+		return live->workers;
+	int64_t workers = scaled == 0 ? live->workers : scaled;
+	if (workers < live->workers_min)
+		return live->workers_min;
+	return workers > live->workers_max ? live->workers_max : workers;
+}
+
+int64_t pool_workers(struct pool *pool)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	int64_t workers = workers_of(pool);
+	(void)pthread_mutex_unlock(&pool->lock);
+	return workers;
+}
+
+bool pool_scale(struct pool *pool, int64_t from, int64_t to)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	bool is_so = workers_of(pool) == from && pool_is_adjusted(&pool->live);
+	if (is_so)
+		atomic_store(&pool->scaled, to);
+	(void)pthread_mutex_unlock(&pool->lock);
+	return is_so;
 }
 
 struct pool_live pool_configured_live(const struct pool_settings *settings)
@@ -160,7 +206,7 @@ void pool_pause_after_deaths(struct pool *pool)
 
 bool pool_is_surplus(struct pool *pool, size_t worker_index)
 {
-	return atomic_load(&pool->transcoder->stopping) || (int64_t)worker_index >= pool_read_live(pool).workers;
+	return atomic_load(&pool->transcoder->stopping) || (int64_t)worker_index >= pool_workers(pool);
 }
 
 static void start_worker(struct worker *worker)
@@ -175,7 +221,7 @@ static void start_worker(struct worker *worker)
 
 void pool_adjust(struct pool *pool)
 {
-	int64_t wanted = pool_read_live(pool).workers;
+	int64_t wanted = pool_workers(pool);
 	(void)pthread_mutex_lock(&pool->threads);
 	// From `stopping` on the threads are pool_join's.
 	for (size_t i = 0; i < POOL_WORKERS_MAX && !atomic_load(&pool->transcoder->stopping); i++) {

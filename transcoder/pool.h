@@ -40,6 +40,8 @@ struct pool_metrics {
 	struct metric *children_started;
 	struct metric *children_killed;
 	struct metric *sandbox_kills;
+	struct metric *scaled_up; // changes of the number of workers by ourselves
+	struct metric *scaled_down;
 	struct metric *waiting; // inputs fetched, not yet being decoded
 };
 
@@ -64,7 +66,9 @@ struct pool {
 	bool has_fetcher;
 	struct worker workers[POOL_WORKERS_MAX];
 	atomic_size_t running;
-	atomic_uint deaths; // of children, in a row without a job done between
+	atomic_size_t busy;          // workers that have a job in hand
+	atomic_int_least64_t scaled; // workers that the scaler wants; 0: it has not said yet
+	atomic_uint deaths;          // of children, in a row without a job done between
 	struct pool_metrics metrics;
 };
 
@@ -81,6 +85,15 @@ struct pool_live pool_configured_live(const struct pool_settings *settings);
 
 struct pool_live pool_read_live(struct pool *pool);
 void pool_set_live(struct pool *pool, const struct pool_live *live);
+
+// True when the transcoder may adjust the workers by itself, between workers_min and workers_max.
+bool pool_is_adjusted(const struct pool_live *live);
+
+// How many workers there should be now: the setting, or what the scaler has made of it.
+int64_t pool_workers(struct pool *pool);
+
+// The scaler's word: from now on `to` workers, if it still is `from`. False when an operator was faster.
+bool pool_scale(struct pool *pool, int64_t from, int64_t to);
 
 // Start workers that are wanted and not there, join those that have ended. The keeper's thread alone.
 void pool_adjust(struct pool *pool);

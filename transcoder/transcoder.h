@@ -53,6 +53,8 @@ struct transcoder {
 	size_t publisher_count;
 	pthread_t keeper; // leases, live settings, heartbeats
 	bool has_keeper;
+	pthread_t scaler; // adjusts pools that have limits
+	bool has_scaler;
 	struct bus_kv_watch *watch;
 	struct http_server *server;
 	struct trace_exporter *trace; // NULL: nobody wants spans

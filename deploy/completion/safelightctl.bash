@@ -20,7 +20,7 @@ _safelightctl_options() {
 	'doctor') echo '--json --help' ;;
 	'pool list') echo '--json --help' ;;
 	'pool show') echo '--json --help' ;;
-	'pool set') echo '--workers --prefetch --nice --interactive-share --decode-ms --max-pixels --if-revision --json --help' ;;
+	'pool set') echo '--workers --workers-min --workers-max --prefetch --nice --interactive-share --decode-ms --max-pixels --if-revision --json --help' ;;
 	'pool pause') echo '--json --help' ;;
 	'pool resume') echo '--json --help' ;;
 	'pool history') echo '--json --help' ;;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bus/bus_private.h"
 
@@ -82,4 +83,18 @@ enum rc bus_health_check(struct bus *bus, struct bus_health *ret_health, struct 
 	}
 	enum rc consumers = ask_consumers(bus, ret_health, deadline, rc == RC_OK ? err : NULL);
 	return rc == RC_OK ? consumers : rc;
+}
+
+struct bus_health_backlog bus_health_backlog(const struct bus_health *health, const char *pool)
+{
+	struct bus_health_backlog backlog = { 0 };
+	size_t length = strlen(pool);
+	for (size_t i = 0; i < health->consumer_count; i++) {
+		const struct bus_health_consumer *consumer = &health->consumers[i];
+		if (strncmp(consumer->name, pool, length) != 0 || consumer->name[length] != '-')
+			continue;
+		backlog.pending += consumer->pending;
+		backlog.in_hand += consumer->ack_pending;
+	}
+	return backlog;
 }

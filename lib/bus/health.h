@@ -42,6 +42,13 @@ struct bus_health {
 	size_t consumer_count;
 };
 
+// Messages of both lanes of a pool.
+struct bus_health_backlog {
+	uint64_t pending; // waiting
+	uint64_t in_hand; // delivered, not acknowledged yet
+};
+struct bus_health_backlog bus_health_backlog(const struct bus_health *health, const char *pool);
+
 // Ask the server, until the deadline. ret_health is written in any case, with what could be learned. RC_OK only when
 // everything was answered and every declared stream is present; RC_UNAVAILABLE, RC_TIMEOUT; RC_NOT_FOUND: a stream is
 // missing. Any thread.

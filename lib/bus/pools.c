@@ -71,16 +71,24 @@ static json_t *want_pool(json_t *pools, const char *name)
 	return pool;
 }
 
+bool bus_pool_is_adjusted(const json_t *pool)
+{
+	const json_t *setting = json_object_get(pool, "setting");
+	int64_t least = number_of(setting, "workers_min");
+	return least > 0 && number_of(setting, "workers_max") > least;
+}
+
 static void add_configured(const struct settings *settings, json_t *pools)
 {
 	for (size_t i = 0; i < settings->pool_count; i++) {
 		const struct pool_settings *configured = &settings->pools[i];
-		json_t *setting = json_pack(
-		        "{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "interactive_share",
-		        (json_int_t)configured->interactive_share, "decode_ms", (json_int_t)configured->decode_ms,
-		        "max_pixels", (json_int_t)configured->max_pixels, "workers", (json_int_t)configured->workers,
-		        "prefetch", (json_int_t)configured->prefetch, "nice", (json_int_t)configured->nice, "paused",
-		        (int)configured->paused, "source", "configuration");
+		json_t *setting = json_pack("{s:s}", "source", "configuration");
+#define VALUE_INT(value) json_integer((json_int_t)(value))
+#define VALUE_BOOL(value) json_boolean(value)
+#define POOL_SETTING(key, kind, initial, least, most, unit, text) \
+	(void)json_object_set_new(setting, #key, VALUE_##kind(configured->key));
+#include "base/settings.def"
+#undef POOL_SETTING
 		(void)json_object_set_new(want_pool(pools, configured->name), "setting", setting);
 	}
 }
@@ -110,13 +118,10 @@ static void add_number(json_t *pool, const char *name, const json_t *shown)
 
 static bool works_by(const json_t *setting, const json_t *shown)
 {
-	return number_of(setting, "workers") == number_of(shown, "workers_wanted") &&
-	       number_of(setting, "prefetch") == number_of(shown, "prefetch") &&
-	       number_of(setting, "nice") == number_of(shown, "nice") &&
-	       number_of(setting, "interactive_share") == number_of(shown, "interactive_share") &&
-	       number_of(setting, "decode_ms") == number_of(shown, "decode_ms") &&
-	       number_of(setting, "max_pixels") == number_of(shown, "max_pixels") &&
-	       is_set(setting, "paused") == is_set(shown, "paused");
+	bool is_same = is_set(setting, "paused") == is_set(shown, "paused");
+	for (const struct bus_pool_range *range = BUS_POOL_RANGES; range->name != NULL; range++)
+		is_same = is_same && number_of(setting, range->name) == number_of(shown, range->name);
+	return is_same;
 }
 
 // One pool of one heartbeat.

@@ -27,7 +27,7 @@ struct bus_pool_range {
 // workers, prefetch, nice, …: the settings that are numbers; closed by a NULL name.
 extern const struct bus_pool_range BUS_POOL_RANGES[];
 
-// An array of {name, setting{workers, prefetch, nice, paused, source, revision, by, at}, workers_wanted,
+// An array of {name, setting{workers, prefetch, nice, paused, …, source, revision, by, at}, workers_wanted,
 // workers_running, waiting, done, attempts_failed, jobs_failed, job_ms, busy_ms, taken, transcoders[…]}. The sums leave
 // late transcoders out; taken: every one of the others works by the setting; job_ms: the time of all jobs done, claim
 // to acknowledgement; busy_ms: what workers spent on decoding. The caller drops it.
@@ -37,6 +37,9 @@ enum rc bus_pools_read(struct bus *bus, const struct settings *settings, json_t 
 // One of them. RC_NOT_FOUND: the text names those that there are.
 enum rc bus_pool_read(struct bus *bus, const struct settings *settings, const char *name, json_t **ret_pool,
                       struct err *err) MUST_CHECK;
+
+// True of one of them whose transcoders adjust its workers by themselves, between workers_min and workers_max.
+bool bus_pool_is_adjusted(const json_t *pool);
 
 // What is kept of a pool's live settings, oldest first. The caller ends it with bus_kv_entries_done.
 enum rc bus_pool_history(struct bus *bus, const char *name, struct bus_kv_entries *ret_entries,
@@ -52,7 +55,8 @@ enum rc bus_pool_put(struct bus *bus, const char *name, json_t *value, uint64_t 
                      struct err *err) MUST_CHECK;
 
 // Change members (taken over) of the pool's live setting over what it has. expected: the revision that it must have
-// (0: none yet), else RC_CONFLICT; -1: any. RC_NOT_FOUND: no such pool.
+// (0: none yet), else RC_CONFLICT; -1: any. RC_NOT_FOUND: no such pool. RC_INVALID: workers_min would be
+// above workers_max.
 enum rc bus_pool_change(struct bus *bus, const struct settings *settings, const char *name, json_t *change,
                         int64_t expected, const char *who, struct err *err) MUST_CHECK;
 

@@ -51,6 +51,19 @@ static enum rc read_value(struct bus *bus, const char *name, json_t **ret_value,
 	return RC_OK;
 }
 
+// The limits between which workers are adjusted, as they would be after the change.
+static enum rc check_limits(const json_t *pool, const json_t *change, struct err *err)
+{
+	json_auto_t *after = json_deep_copy(json_object_get(pool, "setting"));
+	(void)json_object_update(after, (json_t *)change);
+	json_int_t least = json_integer_value(json_object_get(after, "workers_min"));
+	json_int_t most = json_integer_value(json_object_get(after, "workers_max"));
+	if (most == 0 || least <= most)
+		return RC_OK;
+	return err_set(err, RC_INVALID, "workers_min would be %lld and workers_max %lld: nothing was set",
+	               (long long)least, (long long)most);
+}
+
 enum rc bus_pool_change(struct bus *bus, const struct settings *settings, const char *name, json_t *change,
                         int64_t expected, const char *who, struct err *err)
 {
@@ -67,6 +80,11 @@ enum rc bus_pool_change(struct bus *bus, const struct settings *settings, const 
 		json_decref(value);
 		return err_set(err, RC_CONFLICT, "pool %s is at revision %llu, not %lld, and nothing was set", name,
 		               (unsigned long long)revision, (long long)expected);
+	}
+	rc = check_limits(pool, taken_over, err);
+	if (rc != RC_OK) {
+		json_decref(value);
+		return rc;
 	}
 	(void)json_object_update(value, taken_over);
 	return bus_pool_put(bus, name, value, revision, who, err);

@@ -66,18 +66,12 @@ void test_pool_backlog(struct bus *bus, const char *pool, uint64_t *ret_waiting,
 {
 	struct bus_health *health = malloc(sizeof *health);
 	struct err err = { 0 };
-	size_t length = strlen(pool);
 	assert_non_null(health);
 	if (bus_health_check(bus, health, deadline_after_ms(BUS_MS), &err) != RC_OK)
 		fail_msg("bus: %s", err.text);
-	*ret_waiting = *ret_in_hand = 0;
-	for (size_t i = 0; i < health->consumer_count; i++) {
-		const struct bus_health_consumer *consumer = &health->consumers[i];
-		if (strncmp(consumer->name, pool, length) != 0 || consumer->name[length] != '-')
-			continue;
-		*ret_waiting += consumer->pending;
-		*ret_in_hand += consumer->ack_pending;
-	}
+	struct bus_health_backlog backlog = bus_health_backlog(health, pool);
+	*ret_waiting = backlog.pending;
+	*ret_in_hand = backlog.in_hand;
 	free(health);
 }
 
