@@ -22,7 +22,7 @@ note_failures() {
 	local name="$1" log="$2" line
 	while IFS= read -r line; do
 		failures+=("$name: $line")
-	done < <(grep -E -A 3 '^ *not ok ' "$log" | grep -vE '# SKIP|^ok |^--$' || tail -n 1 "$log")
+	done < <(grep -v '# SKIP' "$log" | grep -E -A 3 '^ *not ok ' | grep -vE '^ok |^--$' || tail -n 1 "$log")
 }
 
 # Adds one program's result to the sums. Its log is TAP; a program that dies, hangs or runs no test is one failure.

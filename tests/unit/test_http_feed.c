@@ -266,6 +266,7 @@ static void a_drain_ends_feeds(void **state)
 	(void)state;
 	struct http_server *server = start();
 	int fd = connect_feed(server, "/feed");
+	struct http_feed *ours = feed; // which the next one takes the place of
 	int idle = connect_feed(server, "/left");
 	int64_t begin = clock_monotonic_us();
 	http_server_drain(server, 20000);
@@ -273,6 +274,7 @@ static void a_drain_ends_feeds(void **state)
 	assert_int_equal(read_chunk(fd, text, sizeof text), 0);
 	assert_int_equal(read_chunk(idle, text, sizeof text), 0);
 	assert_int_equal(atomic_load(&ended), 2);
+	http_feed_release(ours);
 	(void)close(fd);
 	(void)close(idle);
 }
