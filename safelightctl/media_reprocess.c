@@ -19,8 +19,9 @@
 static const struct db_statement page_statement = {
 	.name = "ctl_media_reprocess_page",
 	.sql = "SELECT coalesce(json_agg(id ORDER BY id), '[]') FROM (SELECT id FROM media WHERE state = 'ready' "
-	       "AND kind <> 'file' AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2::bigint) AS x",
-	.parameter_count = 2,
+	       "AND kind <> 'file' AND ($1::uuid IS NULL OR id > $1) AND ($3::uuid IS NULL OR owner_id = $3) ORDER BY id "
+	       "LIMIT $2::bigint) AS x",
+	.parameter_count = 3,
 	.read_only = true,
 };
 
@@ -28,7 +29,8 @@ struct reprocessing {
 	const struct call *call;
 	struct db_pool *database;
 	struct preset_set *presets;
-	json_t *outcomes; // of named media
+	const struct uuid *owner; // whose media --all is about; NULL: everybody's
+	json_t *outcomes;         // of named media
 	size_t begun;
 	size_t left; // as they are
 };
@@ -99,11 +101,11 @@ static enum rc act_on_named(struct reprocessing *reprocessing, struct err *err)
 	return rc;
 }
 
-static enum rc read_page(struct db_pool *database, bool has_last, const struct uuid *last, json_t **ret_ids,
+static enum rc read_page(const struct reprocessing *reprocessing, const struct uuid *last, json_t **ret_ids,
                          struct err *err)
 {
-	const struct db_value values[] = { db_uuid(has_last ? last : NULL), db_int64(PAGE) };
-	return reach_query(database, &page_statement, values, ret_ids, err);
+	const struct db_value values[] = { db_uuid(last), db_int64(PAGE), db_uuid(reprocessing->owner) };
+	return reach_query(reprocessing->database, &page_statement, values, ret_ids, err);
 }
 
 static const struct db_statement count_statement = {
@@ -130,7 +132,7 @@ static enum rc act_on_all(struct reprocessing *reprocessing, struct err *err)
 	progress_begin(&progress, "media", count_all(reprocessing->database));
 	for (size_t count = PAGE; rc == RC_OK && count == PAGE;) {
 		json_auto_t *ids = NULL;
-		rc = read_page(reprocessing->database, has_last, &last, &ids, err);
+		rc = read_page(reprocessing, has_last ? &last : NULL, &ids, err);
 		count = rc == RC_OK ? json_array_size(ids) : 0;
 		for (size_t i = 0; i < count && rc == RC_OK; i++) {
 			rc = act(reprocessing, json_string_value(json_array_get(ids, i)), err);
@@ -154,9 +156,15 @@ static enum rc run(const struct call *call, struct err *err)
 	CLEANUP(free_presets) struct preset_set *presets = NULL;
 	json_auto_t *outcomes = json_array();
 	const char *preset = call_option(call, "--preset");
+	const char *owner_text = call_option(call, "--owner");
 	bool is_all = call_option(call, "--all") != NULL;
+	struct uuid owner;
 	if (is_all == (call->argument_count > 0))
 		return err_set(err, RC_INVALID, "name media, or give --all");
+	if (owner_text != NULL && !is_all)
+		return err_set(err, RC_INVALID, "--owner chooses among --all");
+	if (owner_text != NULL && !uuid_parse(owner_text, &owner))
+		return err_set(err, RC_INVALID, "'%.64s' is no id of an account", owner_text);
 	enum rc rc = preset_set_new(call->settings, &presets, err);
 	if (rc == RC_OK && preset != NULL && preset_set_find(presets, preset) == NULL)
 		rc = err_set(err, RC_INVALID, "there is no [preset.%.32s] in the configuration", preset);
@@ -164,14 +172,17 @@ static enum rc run(const struct call *call, struct err *err)
 		rc = reach_database(call, &database, err);
 	if (rc != RC_OK)
 		return rc;
-	struct reprocessing reprocessing = {
-		.call = call, .database = database, .presets = presets, .outcomes = outcomes
-	};
+	struct reprocessing reprocessing = { .call = call,
+		                             .database = database,
+		                             .presets = presets,
+		                             .owner = owner_text == NULL ? NULL : &owner,
+		                             .outcomes = outcomes };
 	return is_all ? act_on_all(&reprocessing, err) : act_on_named(&reprocessing, err);
 }
 
 static const struct command_option OPTIONS[] = {
 	{ "--all", NULL, "every media that is ready and no plain file" },
+	{ "--owner", "USER_ID", "of --all, the media of that account alone" },
 	{ "--preset", "NAME", "make them by this preset from now on (else by the one that each has)" },
 	{ 0 },
 };

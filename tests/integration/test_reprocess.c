@@ -16,16 +16,21 @@
 static struct test_account account;
 static char media_id[37];
 
-static int setup(void **state)
+static void upload_tide(struct test_account *owner, char ret_media_id[37])
 {
 	size_t length;
+	char *data = test_file_read("samples/photos/tide.jpg", &length);
+	test_upload_whole(owner, &(struct test_file){ "tide.jpg", "image/jpeg", data, length }, ret_media_id);
+	free(data);
+	json_decref(test_media_await(owner, ret_media_id, "ready", READY_MS));
+}
+
+static int setup(void **state)
+{
 	if (test_stack_setup(state) != 0)
 		return -1;
 	test_account_new(&account);
-	char *data = test_file_read("samples/photos/tide.jpg", &length);
-	test_upload_whole(&account, &(struct test_file){ "tide.jpg", "image/jpeg", data, length }, media_id);
-	free(data);
-	json_decref(test_media_await(&account, media_id, "ready", READY_MS));
+	upload_tide(&account, media_id);
 	return 0;
 }
 
@@ -146,19 +151,41 @@ static void an_operator_makes_one_anew(void **state)
 	control_done(&control);
 }
 
-static void an_operator_makes_all_anew(void **state)
+// All of one account: what the other tests left in the stack is not made anew with it.
+static void an_operator_makes_all_of_an_account_anew(void **state)
 {
 	(void)state;
 	struct control control;
-	control_run(&control, "media", "reprocess", "--all", "--json", NULL);
+	struct test_account other;
+	char others_media[37];
+	const char *owner = account.user_id;
+	test_account_new(&other);
+	upload_tide(&other, others_media);
+	int64_t others = test_sql_int("SELECT count(*) FROM jobs j JOIN media m ON m.id = j.media_id WHERE "
+	                              "m.owner_id <> $1::uuid AND j.lane = 'bulk'",
+	                              owner, NULL);
+	control_run(&control, "media", "reprocess", "--all", "--owner", owner, "--json", NULL);
 	control_expect(&control, 0);
-	assert_true(json_integer_value(json_object_get(control.json, "queued")) >= 1);
+	assert_int_equal(json_integer_value(json_object_get(control.json, "queued")), 1);
 	control_done(&control);
 	await_generation(4);
 	assert_int_equal(test_sql_int("SELECT count(*) FROM jobs WHERE media_id = $1::uuid AND generation = 4 AND "
 	                              "lane <> 'bulk'",
 	                              media_id, NULL),
 	                 0);
+	assert_int_equal(test_sql_int("SELECT count(*) FROM jobs j JOIN media m ON m.id = j.media_id WHERE "
+	                              "m.owner_id <> $1::uuid AND j.lane = 'bulk'",
+	                              owner, NULL),
+	                 others);
+	control_run(&control, "media", "reprocess", "--owner", owner, media_id, NULL);
+	control_expect(&control, 64);
+	control_assert_has(control.err, "--owner chooses among --all");
+	control_done(&control);
+	control_run(&control, "media", "reprocess", "--all", "--owner", "me", NULL);
+	control_expect(&control, 64);
+	control_assert_has(control.err, "is no id of an account");
+	control_done(&control);
+	test_account_done(&other);
 }
 
 int main(void)
@@ -167,7 +194,7 @@ int main(void)
 		cmocka_unit_test(a_focal_point_moves_the_crop),
 		cmocka_unit_test(a_wrong_focal_point_is_refused),
 		cmocka_unit_test(an_operator_makes_one_anew),
-		cmocka_unit_test(an_operator_makes_all_anew),
+		cmocka_unit_test(an_operator_makes_all_of_an_account_anew),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
