@@ -162,7 +162,7 @@ $(BUILD)/obj/transcoder/decoder/%.o: transcoder/decoder/%.c
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(shell $(PKG) --cflags vips 2>/dev/null | sed 's/-I/-isystem /g') -c $< -o $@
 # Loops over samples, which gcc makes vector code of at this level only.
-$(BUILD)/obj/transcoder/decoder/planar_resample.o $(BUILD)/obj/transcoder/decoder/planar_webp.o: CFLAGS += -O3
+$(addprefix $(BUILD)/obj/transcoder/decoder/,planar_resample.o planar_shrink.o planar_webp.o): CFLAGS += -O3
 $(BUILD)/bin/safelight-decoder: $(DECODER_OBJECTS) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"

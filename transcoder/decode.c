@@ -20,6 +20,9 @@
 
 #define POP_MS 200
 #define ADMISSION_MS 500
+// How long a job of a nice pool stands back, and how often it looks.
+#define COURTESY_MS 2000
+#define COURTESY_STEP_MS 10
 // Tries to get a child for a job before it is given back to others.
 #define CHILD_TRIES 5
 
@@ -152,12 +155,24 @@ static struct child *get_child(struct children *children, const struct task *tas
 	return child;
 }
 
+// Niceness alone still takes caches, memory and half a core's units from the child that somebody waits for: jobs in
+// hand of pools with less of it come first, for a while.
+static void give_way(const struct task *task)
+{
+	struct transcoder *transcoder = task->pool->transcoder;
+	struct deadline deadline = deadline_after_ms(COURTESY_MS);
+	while (pool_is_outranked(task->pool) && !deadline_passed(deadline) && !atomic_load(&task->lost) &&
+	       !atomic_load(&transcoder->stopping))
+		clock_sleep_ms(COURTESY_STEP_MS);
+}
+
 static void decode(struct children *children, struct task *task)
 {
 	struct transcoder *transcoder = task->pool->transcoder;
 	struct decoding decoding = { .transcoder = transcoder, .task = task };
 	struct err err = { 0 };
 	pool_pause_after_deaths(task->pool);
+	give_way(task);
 	if (task->resize != NULL && !resize_prepare(transcoder, task))
 		return;
 	order_make(transcoder, task, &decoding.job);

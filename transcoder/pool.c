@@ -12,6 +12,7 @@
 #include "base/retry.h"
 #include "base/settings.h"
 #include "media/preset.h"
+#include "transcoder/task.h"
 #include "transcoder/transcoder.h"
 
 static const struct retry_policy BACKING_OFF = { .attempts = 20, .base_ms = 200, .cap_ms = 10000 };
@@ -174,6 +175,20 @@ int64_t pool_decode_ms(struct pool *pool)
 {
 	int64_t own_ms = pool_read_live(pool).decode_ms;
 	return own_ms > 0 ? own_ms : pool->transcoder->settings->transcoder_decode_ms;
+}
+
+bool pool_is_outranked(struct pool *pool)
+{
+	struct task_list *tasks = &pool->transcoder->tasks;
+	int64_t nice = pool_read_live(pool).nice;
+	bool found = false;
+	if (nice == 0)
+		return false;
+	(void)pthread_mutex_lock(&tasks->lock);
+	for (const struct task *task = tasks->first; task != NULL && !found; task = task->next)
+		found = pool_read_live(task->pool).nice < nice;
+	(void)pthread_mutex_unlock(&tasks->lock);
+	return found;
 }
 
 void pool_count_death(struct pool *pool)

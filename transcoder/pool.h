@@ -107,6 +107,9 @@ bool pool_is_surplus(struct pool *pool, size_t worker_index);
 // The deadline of one decoding job in this pool, by its live settings or the transcoder's.
 int64_t pool_decode_ms(struct pool *pool);
 
+// Whether a job is in hand (claimed and not ended) of a pool whose children are less nice. Any thread.
+bool pool_is_outranked(struct pool *pool);
+
 // A child has died in a job or on its way to one / has done a job. From POOL_DEATHS_MOST deaths in a row on the pool
 // backs off: before each further job its workers pause, longer each time.
 #define POOL_DEATHS_MOST 3

@@ -81,6 +81,18 @@ static struct moments await(const char *media_id, int64_t started_us)
 	return moments;
 }
 
+// Until no job of any pool is left: the slow formats of the photo before are work, too.
+static void await_idle(void)
+{
+	int64_t started_us = clock_monotonic_us();
+
+	while (test_sql_int("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')", NULL) > 0) {
+		if (clock_monotonic_us() - started_us > WAIT_MS * 1000LL)
+			fail_msg("the stack is not idle after %d s", WAIT_MS / 1000);
+		clock_sleep_ms(20);
+	}
+}
+
 static struct moments time_one(const struct test_account *account, size_t backlog)
 {
 	struct test_upload waiting[PHOTOS_MOST] = { { 0 } };
@@ -88,6 +100,7 @@ static struct moments time_one(const struct test_account *account, size_t backlo
 	struct moments moments;
 	int64_t started_us;
 
+	await_idle();
 	for (size_t i = 0; i < backlog; i++)
 		begin(account, &photos[1 + i % (photo_count - 1)], &waiting[i]);
 	begin(account, &photos[0], &upload);

@@ -10,6 +10,7 @@
 #include "tests/bench/ssim.h"
 #include "transcoder/decoder/codecs.h"
 #include "transcoder/decoder/picture.h"
+#include "transcoder/decoder/profile.h"
 #include "transcoder/decoder/source.h"
 
 #define WIDTH 1280
@@ -82,7 +83,7 @@ static VipsImage *load(const uint8_t *bytes, size_t length)
 	VipsImage *image = NULL;
 	uint32_t height;
 
-	if (!source_open(bytes, length, &job, &source, &failure) || source.upright_width < WIDTH)
+	if (!source_open(bytes, length, profile_photo.formats, &job, &source, &failure) || source.upright_width < WIDTH)
 		return NULL;
 	height = (uint32_t)lround((double)source.upright_height * WIDTH / source.upright_width);
 	if (!source_decode(&source, 1, &image, &failure))
@@ -229,7 +230,7 @@ int main(int argument_count, char **arguments)
 	struct failure failure = { 0 };
 	unsigned photos = 0;
 
-	if (!codecs_start(&failure)) {
+	if (!codecs_start(&profile_photo, &failure)) {
 		(void)fprintf(stderr, "quality: %s\n", failure.detail);
 		return 1;
 	}

@@ -46,6 +46,11 @@ $(BUILD)/tests/unit/test_planar_resample: $(addprefix $(BUILD)/obj/,tests/unit/t
 		transcoder/decoder/planar_resample.o transcoder/decoder/planar_plane.o) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka)
 $(BUILD)/tests/integration/test_transcoder_hostile: $(addprefix $(BUILD)/obj/tests/hostile/,bombs.o grids.o bytes.o pictures.o)
+$(BUILD)/tests/unit/test_planar_shrink: $(addprefix $(BUILD)/obj/,tests/unit/test_planar_shrink.o \
+		transcoder/decoder/planar_shrink.o transcoder/decoder/planar_jpeg_decode.o transcoder/decoder/planar_jpeg_error.o \
+		transcoder/decoder/planar_plane.o transcoder/decoder/icc.o transcoder/decoder/failure.o) $(SMALL_ARCHIVES)
+	$(call LINK_TEST,-lcmocka -ljpeg)
+$(BUILD)/tests/integration/test_transcoder_hostile: $(addprefix $(BUILD)/obj/tests/hostile/,bombs.o bytes.o pictures.o)
 $(BUILD)/tests/integration/test_transcoder_hostile: LIBS += -lturbojpeg -lwebp -lz
 $(BUILD)/tests/integration/test_on_demand_presets: $(BUILD)/obj/tests/hostile/pictures.o
 $(BUILD)/tests/integration/test_on_demand_presets: LIBS += -lturbojpeg -lwebp

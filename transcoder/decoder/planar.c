@@ -14,6 +14,7 @@
 #include "transcoder/decoder/picture.h"
 #include "transcoder/decoder/planar_files.h"
 #include "transcoder/decoder/planar_jpeg.h"
+#include "transcoder/decoder/planar_shrink.h"
 #include "transcoder/decoder/planar_whole.h"
 
 struct rung {
@@ -37,19 +38,30 @@ static bool accepts_photo(const struct session *session)
 	return planar_jpeg_accepts(session->source.bytes, session->source.length);
 }
 
-// Decode no larger than needed, to an upright whole.
-static bool decode_whole(struct session *session, struct rung *rung)
+// The scale at which the stored picture is still as large as the rung's whole.
+static int find_shrink(const struct session *session, const struct rung *rung)
 {
 	const struct source *source = &session->source;
 	bool turned = source->orientation >= 5;
-	uint32_t width = turned ? rung->whole.height : rung->whole.width;
-	uint32_t height = turned ? rung->whole.width : rung->whole.height;
-	CLEANUP(planar_source_done) struct planar_source stored = { 0 };
 
-	return planar_jpeg_decode(source->bytes, source->length, source_shrink(source, width, height), &stored,
-	                          &session->failure) &&
-	       planar_whole_make(&stored, source->orientation, rung->whole.width, rung->whole.height, &rung->picture,
-	                         &session->failure);
+	return source_shrink(source, turned ? rung->whole.height : rung->whole.width,
+	                     turned ? rung->whole.width : rung->whole.height);
+}
+
+static bool make_whole(struct session *session, const struct planar_source *stored, struct rung *rung)
+{
+	return planar_whole_make(stored, session->source.orientation, rung->whole.width, rung->whole.height,
+	                         &rung->picture, &session->failure);
+}
+
+// A small picture straight from the stored ones' means, long before the ladder comes down to it.
+static bool make_small(struct session *session, const struct planar_source *stored, struct rung *rung)
+{
+	CLEANUP(planar_source_done) struct planar_source means = { 0 };
+
+	if (!planar_shrink_source(stored, (unsigned)find_shrink(session, rung), &means))
+		return failure_set(&session->failure, REASON_DECODE_MEMORY, "no memory for a picture");
+	return make_whole(session, &means, rung);
 }
 
 static bool make_rgb(const struct planar_picture *picture, VipsImage **ret_image, struct failure *failure)
@@ -126,15 +138,22 @@ static int compare_wholes(const void *left, const void *right)
 	return a->whole.width == b->whole.width ? 0 : a->whole.width > b->whole.width ? -1 : 1;
 }
 
-// The pictures of all rungs, from the largest to the smallest.
-static bool make_ladder(struct session *session, struct rung *const *rungs, size_t count)
+// The pictures of all rungs that have none yet, from the largest to the smallest.
+static bool make_ladder(struct session *session, const struct planar_source *stored, struct rung *const *rungs,
+                        size_t count)
 {
-	if (!decode_whole(session, rungs[0]))
-		return false;
-	for (size_t i = 1; i < count; i++) {
-		if (!planar_whole_resize(&rungs[i - 1]->picture, rungs[i]->whole.width, rungs[i]->whole.height,
-		                         &rungs[i]->picture, &session->failure))
+	const struct rung *above = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		struct rung *rung = rungs[i];
+
+		if (rung->picture.width != 0)
+			continue;
+		if (above == NULL ? !make_whole(session, stored, rung)
+		                  : !planar_whole_resize(&above->picture, rung->whole.width, rung->whole.height,
+		                                         &rung->picture, &session->failure))
 			return false;
+		above = rung;
 	}
 	return true;
 }
@@ -151,7 +170,21 @@ static bool encode_ladder(struct session *session, struct rung *const *rungs, si
 	return true;
 }
 
-// All sizes from one decode; then the facts and the preview, which are small; then the rest.
+// Decoded once, no larger than the largest rung needs. The preview and the facts come from means of that, and leave
+// before any other size is made.
+static bool make_pictures(struct session *session, struct rung *preview, struct rung *const *ordered, size_t count)
+{
+	CLEANUP(planar_source_done) struct planar_source stored = { 0 };
+
+	if (!planar_jpeg_decode(session->source.bytes, session->source.length, find_shrink(session, ordered[0]),
+	                        &stored, &session->failure))
+		return false;
+	if (preview != NULL && (!make_small(session, &stored, preview) || !send_facts(session, &preview->picture) ||
+	                        !encode_preview(session, preview)))
+		return false;
+	return make_ladder(session, &stored, ordered, count);
+}
+
 static bool run_rungs(struct session *session, struct rung *rungs, size_t count)
 {
 	struct rung *ordered[WIRE_STEPS];
@@ -160,11 +193,9 @@ static bool run_rungs(struct session *session, struct rung *rungs, size_t count)
 	for (size_t i = 0; i < count; i++)
 		ordered[i] = &rungs[i];
 	qsort(ordered, count, sizeof(ordered[0]), compare_wholes);
-	if (!make_ladder(session, ordered, count))
+	if (!make_pictures(session, preview_first ? &rungs[0] : NULL, ordered, count))
 		return false;
-	if (!send_facts(session, preview_first ? &rungs[0].picture : &ordered[count - 1]->picture))
-		return false;
-	if (preview_first && !encode_preview(session, &rungs[0]))
+	if (!preview_first && !send_facts(session, &ordered[count - 1]->picture))
 		return false;
 	return encode_ladder(session, ordered, count);
 }
