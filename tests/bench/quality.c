@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/file.h"
-#include "tests/bench/ssim.h"
+#include "tests/hostile/ssim.h"
 #include "transcoder/decoder/codecs.h"
 #include "transcoder/decoder/picture.h"
 #include "transcoder/decoder/profile.h"
@@ -62,14 +62,7 @@ static bool split(VipsImage *image, struct planes *ret_planes)
 		return false;
 	}
 	*ret_planes = (struct planes){ width, height, { room, room + pixels, room + 2 * pixels } };
-	for (size_t i = 0; i < pixels; i++) {
-		double red = rgb[3 * i], green = rgb[3 * i + 1], blue = rgb[3 * i + 2];
-		double luma = 0.299 * red + 0.587 * green + 0.114 * blue;
-
-		ret_planes->values[0][i] = (uint8_t)lround(luma);
-		ret_planes->values[1][i] = (uint8_t)fmin(round(128 + 0.564 * (blue - luma)), 255);
-		ret_planes->values[2][i] = (uint8_t)fmin(round(128 + 0.713 * (red - luma)), 255);
-	}
+	ssim_split(rgb, 3, pixels, ret_planes->values);
 	g_free(rgb);
 	return true;
 }

@@ -7,7 +7,7 @@ $(BUILD)/tests/bench/transcode: $(BUILD)/obj/tests/bench/transcode.o $(BARE_DECO
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(VIPS_LIBS) -lseccomp -ljansson $(LIBS_base) -lm
-$(BUILD)/tests/bench/score: $(BUILD)/obj/tests/bench/score.o $(BUILD)/obj/tests/hostile/grading.o $(BUILD)/obj/tests/hostile/pictures.o \
+$(BUILD)/tests/bench/score: $(BUILD)/obj/tests/bench/score.o $(addprefix $(BUILD)/obj/tests/hostile/,grading.o ssim.o pictures.o) \
 		$(BARE_DECODER) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"

@@ -3,16 +3,17 @@
 # effort (JPEG 80, WebP 75 at 4), both cores, alternated rounds. What is compared is photos per second of CPU time, by the
 # median of the rounds' pairs; wall time, memory, bytes and scores stand beside it. Ends non-zero when short of a goal.
 #
-# BUILD: where the binaries are; PHOTOS (8: how many), ROUNDS (3), KEEP=1 keeps what was written. With SAFELIGHT_CONFIG of a
-# running stack the whole path is timed, too. "Real" photos: the phones' of ../shared/data, then a Debian package's wallpapers.
+# BUILD: where the binaries are; PHOTOS (16: how many of photos.sh's large ones), ROUNDS (2), SIDES (which; those that are
+# compared need planar), KEEP=1 keeps what was written. Afterwards the whole path is timed on a stack of its own (RUN_DIR,
+# PORT_BASE), on SAFELIGHT_CONFIG's, or not at all (WHOLE_PATH=0).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 HERE=$PWD/tests/bench
 BUILD=$(realpath "${BUILD:-build}")
-PHOTOS=${PHOTOS:-8}
-ROUNDS=${ROUNDS:-3}
-WALLPAPERS=lomiri-wallpapers-16.04
-SIDES=(planar general sharp_tuned sharp_clone vipsthumbnail imagemagick)
+PHOTOS=${PHOTOS:-16}
+ROUNDS=${ROUNDS:-2}
+BACKLOG=12 # of tests/bench/path.c
+read -ra SIDES <<<"${SIDES:-planar general sharp_tuned sharp_clone vipsthumbnail imagemagick}"
 declare -A GOAL=([sharp_tuned]=1.35 [sharp_clone]=3.2 [vipsthumbnail]=3.5 [imagemagick]=3)
 
 # in_halves COMMAND...: the command twice at once, with every other file each.
@@ -50,6 +51,9 @@ done
 WORK=$(mktemp -d)
 [ -n "${KEEP:-}" ] || trap 'rm -rf -- "$WORK"' EXIT
 trap 'exit 130' INT TERM
+chmod 0711 "$WORK"
+# shellcheck source=tests/bench/photos.sh
+source tests/bench/photos.sh
 
 # sharp in a folder of the build's own, as the lock file says.
 install_sharp() {
@@ -60,19 +64,8 @@ install_sharp() {
 	cp "$HERE/package-lock.json" "$BUILD/bench/sharp/.installed"
 }
 
-fetch_wallpapers() {
-	local cache=$BUILD/bench/wallpapers
-	mkdir -p "$BUILD/bench"
-	if [ ! -d "$cache" ]; then
-		(cd "$WORK" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$WALLPAPERS" >/dev/null 2>&1 &&
-			dpkg-deb -x "$WALLPAPERS"_*.deb tree && mv tree "$cache") || return 0
-	fi
-	find "$cache" -name '*.jpg' -size +500k -printf '%s %p\n' | sort -rn | cut -d ' ' -f 2-
-}
-
-mapfile -t ALL < <(ls "$PWD"/../shared/data/phones/*.jpg 2>/dev/null || true; fetch_wallpapers)
-FILES=("${ALL[@]:0:$PHOTOS}")
-[ "${#FILES[@]}" -ge 2 ] || { say "SKIPPED bench-transcoder: no photos (../shared/data, package $WALLPAPERS)"; exit 0; }
+mapfile -t FILES < <(list_large_photos | head -n "$PHOTOS")
+[ "${#FILES[@]}" -ge 2 ] || { say "SKIPPED bench-transcoder: no photos (tests/bench/photos.sh)"; exit 0; }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2) }'; }
 # column NUMBER SIDE: that number of each round.
@@ -87,8 +80,10 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 
 printf '# %-14s %12s %12s %10s %10s %8s %8s\n' side CPU-s/photo wall-s/photo MB/process kB/photo SSIM chroma
-for side in "${SIDES[@]}"; do
-	read -r bytes ssim chroma < <("$BUILD/tests/bench/score" "$WORK/$side" "${FILES[@]:0:4}")
+mapfile -t SCORES < <("$BUILD/tests/bench/score" "${FILES[@]:0:4}" -- "${SIDES[@]/#/$WORK/}")
+for index in "${!SIDES[@]}"; do
+	side=${SIDES[index]}
+	read -r bytes ssim chroma <<<"${SCORES[index]}"
 	printf '# %-14s %12.3f %12.3f %10s %10s %8s %8s\n' "$side" \
 		"$(column 2 "$side" | median | awk -v n="${#FILES[@]}" '{ print $1 / n }')" \
 		"$(column 1 "$side" | median | awk -v n="${#FILES[@]}" '{ print $1 / n }')" \
@@ -98,11 +93,6 @@ awk '{ for (i = 2; i < NF; i += 2) sum[$i] += $(i + 1); n++ }
 	END { printf "# planar, mean of a photo: preview after %.0f ms, decoding and resizing %.0f ms, encoding %.0f ms\n",
 		sum["preview_ms"] / n, sum["decode_ms"] / n, sum["encode_ms"] / n }' "$WORK/planar.log"
 
-# One worker against two.
-"$BUILD/tests/bench/measure" "$WORK/one.times" "$BUILD/tests/bench/transcode" planar - "${FILES[@]}" >/dev/null
-say "# one worker: $(awk -v n="${#FILES[@]}" '{ printf "%.2f", n / $1 }' "$WORK/one.times") photos/s, two:" \
-	"$(column 1 planar | median | awk -v n="${#FILES[@]}" '{ printf "%.2f", n / $1 }')"
-
 short=0
 # report NAME VALUE GOAL
 report() {
@@ -110,15 +100,34 @@ report() {
 	awk -v value="$2" -v goal="$3" 'BEGIN { exit !(value < goal) }' && short=1
 	return 0
 }
-for side in sharp_tuned sharp_clone vipsthumbnail imagemagick; do
+for side in "${SIDES[@]}"; do
+	[ -n "${GOAL[$side]:-}" ] || continue
 	report "cpu-$side" "$(paste <(column 2 "$side") <(column 2 planar) | awk '{ print $1 / $2 }' | median | xargs printf '%.2f')" "${GOAL[$side]}"
 done
-if [ -n "${SAFELIGHT_CONFIG:-}" ]; then
-	"$BUILD/tests/bench/path" "${FILES[@]}" | tee "$WORK/path.log"
+
+# What one worker and two do in the same time.
+"$BUILD/tests/bench/measure" "$WORK/one.times" "$BUILD/tests/bench/transcode" planar "$WORK/planar" "${FILES[@]}" >/dev/null
+"$BUILD/tests/bench/measure" "$WORK/two.times" "$HERE/transcoder.sh" --side planar "$WORK" "${FILES[@]}"
+say "# one worker: $(awk -v n="${#FILES[@]}" '{ printf "%.2f", n / $1 }' "$WORK/one.times") photos/s," \
+	"two: $(awk -v n="${#FILES[@]}" '{ printf "%.2f", n / $1 }' "$WORK/two.times")"
+report two-workers "$(paste "$WORK/one.times" "$WORK/two.times" | awk '{ printf "%.2f", $1 / $4 }')" 1.5
+
+# time_path: tests/bench/path.c's lines, and the backlog's throughput beside that of the bare decoders on the same photos.
+time_path() {
+	local files=("${FILES[@]:0:BACKLOG + 1}")
+	"$BUILD/tests/bench/path" "${files[@]}" | tee "$WORK/path.log"
 	while read -r _ name value _ goal; do
 		awk -v value="$value" -v goal="$goal" 'BEGIN { exit !(value < goal) }' && { say "short: $name"; short=1; }
 	done < <(grep '^ratio ' "$WORK/path.log")
-else
-	say "# the whole path was not timed: SAFELIGHT_CONFIG names no running stack"
+	"$BUILD/tests/bench/measure" "$WORK/bare.times" "$HERE/transcoder.sh" --side planar "$WORK" "${files[@]}"
+	report path-to-bare "$(awk 'NR == FNR { bare = $1; next } /^# all/ { printf "%.2f", bare * 1000 / $5 }' "$WORK/bare.times" "$WORK/path.log")" 0.8
+}
+
+if [ "${WHOLE_PATH:-1}" != 0 ] && [ -z "${SAFELIGHT_CONFIG:-}" ]; then
+	export RUN_DIR=${RUN_DIR:-$WORK/run} PORT_BASE=${PORT_BASE:-24800} BUILD_DIR=$BUILD SAFELIGHT_STACK=$PWD/deploy/local/stack.sh
+	trap 'FORCE=1 deploy/local/stack.sh reset >/dev/null 2>&1; [ -n "${KEEP:-}" ] || rm -rf -- "$WORK"' EXIT
+	deploy/local/stack.sh up >/dev/null
+	export SAFELIGHT_CONFIG=$RUN_DIR/safelight.conf
 fi
+[ "${WHOLE_PATH:-1}" = 0 ] || time_path
 exit "$short"

@@ -6,7 +6,7 @@ mode=$1 folder=$2
 shift 2
 export VIPS_CONCURRENCY=1 MAGICK_THREAD_LIMIT=1 OMP_NUM_THREADS=1
 
-# One call a variant.
+# One call a variant. (Without --eprofile, which converts twice and would be slower: all of the photos are sRGB.)
 run_vipsthumbnail() {
 	local to=$folder/$2 width
 	vipsthumbnail "$1" -s 160x160 --smartcrop attention -o "$to.square.jpg[Q=80,optimize_coding,strip]"

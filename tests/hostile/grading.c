@@ -1,11 +1,11 @@
 // Scores, references and cuts.
 #include "tests/hostile/grading.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vips/vips.h>
 
+#include "tests/hostile/ssim.h"
 #include "tests/unit/cmocka_all.h"
 #include "transcoder/decoder/picture.h"
 
@@ -40,59 +40,28 @@ void grading_decode_avif(const void *bytes, size_t length, struct picture_pixels
 
 // ---- scores ----
 
-// Luma, blue and red difference of a pixel.
-static double component(const uint8_t *rgb, unsigned which)
+// The three planes of a picture, one behind the other.
+static uint8_t *split(const struct picture_pixels *picture)
 {
-	double luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+	size_t count = (size_t)picture->width * picture->height;
+	uint8_t *planes = malloc(3 * count);
 
-	return which == 0 ? luma : which == 1 ? (rgb[2] - luma) / 1.772 : (rgb[0] - luma) / 1.402;
-}
-
-// SSIM of one window of luma.
-static double window_ssim(const struct picture_pixels *a, const struct picture_pixels *b, unsigned left, unsigned top,
-                          unsigned width, unsigned height)
-{
-	double sum_a = 0, sum_b = 0, squares_a = 0, squares_b = 0, products = 0, count = width * height;
-	double mean_a, mean_b, variances, covariance;
-
-	for (unsigned y = top; y < top + height; y++) {
-		for (unsigned x = left; x < left + width; x++) {
-			double luma_a = component(a->rgba + 4 * ((size_t)y * a->width + x), 0);
-			double luma_b = component(b->rgba + 4 * ((size_t)y * b->width + x), 0);
-
-			sum_a += luma_a;
-			sum_b += luma_b;
-			squares_a += luma_a * luma_a;
-			squares_b += luma_b * luma_b;
-			products += luma_a * luma_b;
-		}
-	}
-	mean_a = sum_a / count;
-	mean_b = sum_b / count;
-	variances = squares_a / count - mean_a * mean_a + squares_b / count - mean_b * mean_b;
-	covariance = products / count - mean_a * mean_b;
-	return (2 * mean_a * mean_b + 6.5025) * (2 * covariance + 58.5225) /
-	       ((mean_a * mean_a + mean_b * mean_b + 6.5025) * (variances + 58.5225));
+	assert_non_null(planes);
+	ssim_split(picture->rgba, 4, count, (uint8_t *const[3]){ planes, planes + count, planes + 2 * count });
+	return planes;
 }
 
 struct score grading_score(const struct picture_pixels *picture, const struct picture_pixels *reference)
 {
-	unsigned width = picture->width < 8 ? picture->width : 8, height = picture->height < 8 ? picture->height : 8;
-	struct score score = { 0 };
-	size_t pixels = (size_t)picture->width * picture->height, windows = 0;
-	unsigned stride = picture->width < 64 ? 4 : 8;
+	size_t count = (size_t)picture->width * picture->height;
+	CLEANUP(free_pointer) uint8_t *ours = split(picture);
+	CLEANUP(free_pointer) uint8_t *theirs = split(reference);
+	struct score score = { .ssim = ssim_mean(ours, theirs, picture->width, picture->height) };
 
-	for (unsigned y = 0; y + height <= picture->height; y += stride) {
-		for (unsigned x = 0; x + width <= picture->width; x += stride, windows++)
-			score.ssim += window_ssim(picture, reference, x, y, width, height);
-	}
-	score.ssim /= (double)windows;
-	for (size_t i = 0; i < pixels; i++) {
-		for (unsigned which = 1; which < 3; which++)
-			score.chroma += fabs(component(picture->rgba + 4 * i, which) -
-			                     component(reference->rgba + 4 * i, which));
-	}
-	score.chroma /= (double)(2 * pixels);
+	assert_true(score.ssim >= -1);
+	for (size_t i = count; i < 3 * count; i++)
+		score.chroma += abs(ours[i] - theirs[i]);
+	score.chroma /= (double)(2 * count);
 	return score;
 }
 

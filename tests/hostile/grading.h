@@ -5,7 +5,7 @@
 #include "tests/hostile/pictures.h"
 
 struct score {
-	double ssim;   // mean SSIM of luma over windows of 8 x 8, 1 is equal
+	double ssim;   // mean SSIM of luma (tests/hostile/ssim.h)
 	double chroma; // mean difference, levels
 };
 

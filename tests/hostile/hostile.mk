@@ -39,7 +39,7 @@ $(UNFILTERED): $(BREAKOUT_OBJECTS) $(BUILD)/obj/tests/hostile/seccomp_absent.o \
 $(BUILD)/tests/integration/test_transcoder_sandbox: | $(UNFILTERED)
 
 # Calls the decoder's paths itself, so it has the decoder's objects in it (bench.mk has BARE_DECODER).
-$(BUILD)/tests/integration/test_decoder_planar: $(sort $(BUILD)/obj/tests/integration/test_decoder_planar.o $(BUILD)/obj/tests/hostile/grading.o $(RIG_OBJECTS) $(CHILD_OBJECTS) \
+$(BUILD)/tests/integration/test_decoder_planar: $(sort $(BUILD)/obj/tests/integration/test_decoder_planar.o $(addprefix $(BUILD)/obj/tests/hostile/,grading.o ssim.o) $(RIG_OBJECTS) $(CHILD_OBJECTS) \
 		$(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/decoder_main.c,$(wildcard transcoder/decoder/*.c)))) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka -lturbojpeg $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lfontconfig -lseccomp -lz)
 $(BUILD)/tests/unit/test_planar_resample: $(addprefix $(BUILD)/obj/,tests/unit/test_planar_resample.o \
@@ -50,6 +50,8 @@ $(BUILD)/tests/unit/test_planar_shrink: $(addprefix $(BUILD)/obj/,tests/unit/tes
 		transcoder/decoder/planar_shrink.o transcoder/decoder/planar_jpeg_decode.o transcoder/decoder/planar_jpeg_error.o \
 		transcoder/decoder/planar_plane.o transcoder/decoder/icc.o transcoder/decoder/failure.o) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka -ljpeg)
+$(BUILD)/tests/unit/test_pool_courtesy: $(addprefix $(BUILD)/obj/,tests/unit/test_pool_courtesy.o transcoder/pool.o transcoder/task.o) $(ARCHIVES)
+	$(call LINK_TEST,$(LIBS) -lcmocka)
 $(BUILD)/tests/integration/test_transcoder_hostile: $(addprefix $(BUILD)/obj/tests/hostile/,bombs.o bytes.o pictures.o)
 $(BUILD)/tests/integration/test_transcoder_hostile: LIBS += -lturbojpeg -lwebp -lz
 $(BUILD)/tests/integration/test_on_demand_presets: $(BUILD)/obj/tests/hostile/pictures.o
