@@ -30,7 +30,7 @@ struct noise {
 static const struct noise photo_noise = { 0.003, 0.2, 0.6, 1 };
 // The ramps' colours change faster than a photo's, most of all where a side has a few pixels only.
 static const struct noise made_noise = { 0.02, 3, 5, 6 };
-static const struct noise tiny_noise = { 0.06, 12, 5, 6 };
+static const struct noise tiny_noise = { 0.04, 12, 5, 6 };
 #define TINY 9      // pixels; 4:1:1 has two samples of chroma for eight
 #define CUT_LEAST 4 // pixels a side: a smaller one is half of its neighbours, by the whole's chroma
 
