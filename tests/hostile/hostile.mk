@@ -52,7 +52,6 @@ $(BUILD)/tests/unit/test_planar_shrink: $(addprefix $(BUILD)/obj/,tests/unit/tes
 	$(call LINK_TEST,-lcmocka -ljpeg)
 $(BUILD)/tests/unit/test_pool_courtesy: $(addprefix $(BUILD)/obj/,tests/unit/test_pool_courtesy.o transcoder/pool.o transcoder/task.o) $(ARCHIVES)
 	$(call LINK_TEST,$(LIBS) -lcmocka)
-$(BUILD)/tests/integration/test_transcoder_hostile: $(addprefix $(BUILD)/obj/tests/hostile/,bombs.o bytes.o pictures.o)
 $(BUILD)/tests/integration/test_transcoder_hostile: LIBS += -lturbojpeg -lwebp -lz
 $(BUILD)/tests/integration/test_on_demand_presets: $(BUILD)/obj/tests/hostile/pictures.o
 $(BUILD)/tests/integration/test_on_demand_presets: LIBS += -lturbojpeg -lwebp
