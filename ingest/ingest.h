@@ -2,12 +2,13 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/idempotency.h"
 #include "catalog/catalog.h"
+#include "http/access_token.h"
 
-struct access_token_keys;
 struct bus;
 struct cache;
 struct db_pipeline;
@@ -72,7 +73,8 @@ struct ingest {
 	struct db_pipeline *pipeline; // single statements
 	struct catalog catalog;       // over both
 	struct access_token_keys *tokens;
-	struct session_guard *guard; // of sessions that have ended
+	struct access_token_gate gate; // of the server, with tokens and guard
+	struct session_guard *guard;   // of sessions that have ended
 	struct idempotency_store idempotency;
 	struct rate_limit *limits;     // of calls, by account and address
 	struct cache *cache;           // what instances share in Redis; NULL: none is configured
@@ -93,6 +95,10 @@ struct ingest {
 	_Atomic bool put_if_absent;
 	_Atomic bool is_stopping; // long work in the background gives up
 };
+
+// Memory of a connection: streamed bodies are read by half of it at once, which costs less CPU time than smaller reads
+// do (docs/performance.md). Pages count once they are used; a connection that has answered a request has used all.
+#define INGEST_CONNECTION_BYTES ((size_t)288 * 1024)
 
 // The context of a request's handler.
 struct ingest *ingest_of(const struct http_request *request);

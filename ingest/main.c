@@ -39,6 +39,8 @@
 // What the relay and the reconciler may need to end after the requests have.
 #define BACKGROUND_DRAIN_MS 10000
 #define PIPELINE_DRAIN_MS 1000
+// More open connections than the edges keep to us, and callers of our own.
+#define KEPT_CONNECTIONS 512
 
 struct ingest *ingest_of(const struct http_request *request)
 {
@@ -75,22 +77,6 @@ int64_t ingest_store_ms(const struct ingest *ingest, struct deadline deadline)
 	int64_t left = deadline_left_ms(deadline), most = ingest->settings->store_timeout_ms;
 	left = left < most ? left : most;
 	return left < 1 ? 1 : left;
-}
-
-static enum rc authenticate(void *context, const struct http_request *request, bool *ret_present,
-                            struct http_principal *ret_principal, struct err *err)
-{
-	struct ingest *ingest = context;
-	struct http_principal principal = { 0 };
-	bool present = false;
-	enum rc rc = access_token_authenticate(ingest->tokens, request, &present, &principal, err);
-	if (rc != RC_OK)
-		return rc;
-	if (present && session_guard_has_ended(ingest->guard, &principal.session_id))
-		return err_set(err, RC_DENIED, "access token: its session has ended");
-	*ret_present = present;
-	*ret_principal = principal;
-	return RC_OK;
 }
 
 // The store tells of as many objects as there are, from one address.
@@ -208,6 +194,9 @@ static enum rc open_limits(struct ingest *ingest, struct err *err)
 static enum rc serve(struct ingest *ingest, struct err *err)
 {
 	ingest->idempotency = catalog_idempotency_store(&ingest->catalog);
+	ingest->gate = (struct access_token_gate){ .keys = ingest->tokens,
+		                                   .has_ended = session_guard_has_ended,
+		                                   .has_ended_context = ingest->guard };
 	const struct settings *settings = ingest->settings;
 	const struct http_server_config config = {
 		.name = "ingest",
@@ -216,13 +205,15 @@ static enum rc serve(struct ingest *ingest, struct err *err)
 		.workers = (unsigned)settings->http_workers,
 		.queue = (size_t)settings->http_queue,
 		.connections = (unsigned)settings->http_connections,
+		.connection_bytes = INGEST_CONNECTION_BYTES,
+		.kept_connections = KEPT_CONNECTIONS,
 		.request_ms = settings->http_request_ms,
 		.cors_origins = settings->http_cors_origins,
 		.routes = INGEST_ROUTES,
 		.route_count = INGEST_ROUTE_COUNT,
 		.context = ingest,
-		.authenticate = authenticate,
-		.authenticate_context = ingest,
+		.authenticate = access_token_authenticate,
+		.authenticate_context = &ingest->gate,
 		.admit = admit,
 		.idempotency = &ingest->idempotency,
 		.check_ready = check_ready,

@@ -14,6 +14,7 @@
 #include "http/stream.h"
 #include "ingest/ingest.h"
 #include "ingest/trouble.h"
+#include "ingest/tus_memory.h"
 #include "ingest/tus_session.h"
 #include "store/store_multipart.h"
 
@@ -26,10 +27,9 @@
 struct tus {
 	struct ingest *ingest;
 	struct work_pool *pool;
-	_Atomic size_t reserved;
+	struct tus_memory memory;
 	_Atomic int64_t cut_all_at_us; // 0: never
 	struct metric *bytes;
-	struct metric *memory;
 	struct metric *sessions_now;
 	struct metric *cut;
 
@@ -54,23 +54,9 @@ enum rc tus_submit(struct tus *tus, void (*run)(void *argument), void *argument)
 	return work_pool_submit(tus->pool, run, argument);
 }
 
-bool tus_reserve(struct tus *tus, size_t bytes)
+struct tus_memory *tus_memory_of(struct tus *tus)
 {
-	size_t most = (size_t)tus->ingest->settings->ingest_tus_memory_bytes;
-	size_t now = atomic_fetch_add(&tus->reserved, bytes) + bytes;
-	// One alone always fits: a limit below a part would refuse everybody for ever.
-	if (now > most && now != bytes) {
-		(void)atomic_fetch_sub(&tus->reserved, bytes);
-		return false;
-	}
-	metric_add(tus->memory, (int64_t)bytes);
-	return true;
-}
-
-void tus_release(struct tus *tus, size_t bytes)
-{
-	(void)atomic_fetch_sub(&tus->reserved, bytes);
-	metric_add(tus->memory, -(int64_t)bytes);
+	return &tus->memory;
 }
 
 void tus_count(struct tus *tus, size_t bytes)
@@ -218,6 +204,7 @@ static void *keep(void *argument)
 	while (leases != NULL && wait_a_while(tus)) {
 		renew_all(tus, leases, &trouble);
 		cut_all_when_due(tus);
+		tus_memory_trim(&tus->memory);
 	}
 	free(leases);
 	return NULL;
@@ -228,8 +215,6 @@ static void *keep(void *argument)
 static void add_metrics(struct tus *tus, struct metrics *metrics)
 {
 	tus->bytes = metrics_add(metrics, METRIC_COUNTER, "safelight_tus_bytes_total", "Bytes received by tus.", NULL);
-	tus->memory = metrics_add(metrics, METRIC_GAUGE, "safelight_tus_memory_bytes",
-	                          "Memory set aside for parts on their way.", NULL);
 	tus->sessions_now = metrics_add(metrics, METRIC_GAUGE, "safelight_tus_sessions",
 	                                "Requests that are writing to an upload.", NULL);
 	tus->cut = metrics_add(metrics, METRIC_COUNTER, "safelight_tus_cut_total",
@@ -250,6 +235,9 @@ enum rc tus_start(struct ingest *ingest, struct tus **ret_tus, struct err *err)
 	(void)pthread_cond_init(&tus->keeper_wake, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	add_metrics(tus, ingest->metrics);
+	tus_memory_init(&tus->memory, ingest->settings,
+	                metrics_add(ingest->metrics, METRIC_GAUGE, "safelight_tus_memory_bytes",
+	                            "Memory set aside for parts on their way.", NULL));
 	tus->pool = work_pool_new("tus", (unsigned)ingest->settings->http_workers, (size_t)ingest->settings->http_queue,
 	                          err);
 	if (tus->pool != NULL)
@@ -280,6 +268,7 @@ void tus_stop(struct tus *tus)
 	(void)pthread_mutex_unlock(&tus->keeper_lock);
 	if (tus->keeper_runs)
 		(void)pthread_join(tus->keeper, NULL);
+	tus_memory_done(&tus->memory);
 	(void)pthread_cond_destroy(&tus->keeper_wake);
 	(void)pthread_mutex_destroy(&tus->keeper_lock);
 	(void)pthread_mutex_destroy(&tus->lock);

@@ -11,6 +11,7 @@
 struct http_request;
 struct ingest;
 struct tus;
+struct tus_memory;
 struct tus_session;
 
 // Start the thread and the pool. At start.
@@ -28,9 +29,8 @@ int64_t tus_max_bytes(const struct ingest *ingest);
 // Where a session's steps that wait are done. RC_BUSY: too many are waiting.
 enum rc tus_submit(struct tus *tus, void (*run)(void *argument), void *argument) MUST_CHECK;
 
-// Take bytes of the memory that all sessions share / give them back. False when too much is taken.
-bool tus_reserve(struct tus *tus, size_t bytes);
-void tus_release(struct tus *tus, size_t bytes);
+// What all sessions share.
+struct tus_memory *tus_memory_of(struct tus *tus);
 
 // Count a session in, so that its lease is kept / out.
 void tus_enlist(struct tus *tus, struct tus_session *session);

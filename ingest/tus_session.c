@@ -12,9 +12,10 @@
 #include "ingest/multipart.h"
 #include "ingest/settle.h"
 #include "ingest/tus.h"
+#include "ingest/tus_memory.h"
 
 // A piece of a body may begin before a part's end and end behind it.
-#define PIECE_BYTES (128 * 1024)
+#define PIECE_BYTES INGEST_CONNECTION_BYTES
 
 struct tus_session *tus_session_new(struct ingest *ingest, const struct tus_row *row, const struct uuid *writer,
                                     const struct tus_checksum *checksum, const char *traceparent)
@@ -53,8 +54,7 @@ void tus_session_free(struct tus_session *session)
 {
 	if (session == NULL)
 		return;
-	buffer_done(&session->data);
-	tus_release(session->ingest->tus, session->reserved);
+	tus_memory_give(tus_memory_of(session->ingest->tus), &session->data);
 	digest_stream_free(session->digest);
 	free(session->etags);
 	free(session);
@@ -76,22 +76,17 @@ enum rc tus_session_load(struct tus_session *session, int64_t expected, const st
 		most = session->part_size;
 	if (expected >= 0 && expected < most - session->tail_size)
 		most = session->tail_size + expected;
-	size_t room = (size_t)most + PIECE_BYTES;
-	if (!tus_reserve(session->ingest->tus, room))
-		return err_set(err, RC_LIMIT, "too many uploads at once");
-	session->reserved = room;
-	buffer_init(&session->data, room);
-	if (session->tail_size > 0) {
+	enum rc rc =
+	        tus_memory_take(tus_memory_of(session->ingest->tus), (size_t)most + PIECE_BYTES, &session->data, err);
+	if (rc == RC_OK && session->tail_size > 0) {
 		const struct store_target target = target_of(session, session->tail_key, call);
-		enum rc rc = store_get(session->ingest->store, &target, NULL, &session->data, NULL, err);
+		rc = store_get(session->ingest->store, &target, NULL, &session->data, NULL, err);
 		if (rc != RC_OK)
 			return err_prefix(err, rc, "tail");
 		if ((int64_t)session->data.length != session->tail_size)
 			return err_set(err, RC_CORRUPT, "the tail has another length than it should");
 	}
-	if (!buffer_reserve(&session->data, room - session->data.length))
-		return err_set(err, RC_NO_MEMORY, "no memory for a part");
-	return RC_OK;
+	return rc;
 }
 
 int64_t tus_session_offset(const struct tus_session *session)

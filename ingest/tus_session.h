@@ -40,7 +40,6 @@ struct tus_session {
 	char tail_key[OBJECT_KEY_SIZE]; // the committed tail; "": none
 	int64_t tail_size;
 	struct buffer data;             // behind what is stored; begins with the tail
-	size_t reserved;                // of the memory that all share
 	char (*etags)[STORE_ETAG_SIZE]; // of parts that are stored and not committed
 	size_t etag_count, etag_room;
 

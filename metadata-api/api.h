@@ -5,9 +5,9 @@
 #include "base/idempotency.h"
 #include "base/secret_box.h"
 #include "catalog/catalog.h"
+#include "http/access_token.h"
 #include "media/delivery.h"
 
-struct access_token_keys;
 struct background;
 struct bus;
 struct cache;
@@ -58,6 +58,7 @@ struct api {
 	struct replica *replica;      // reads that may go there; NULL: there is none
 	struct catalog catalog;       // over both
 	struct access_token_keys *tokens;
+	struct access_token_gate gate; // of the server, with tokens and guard
 	struct delivery_keys delivery;
 	struct preset_set *presets;
 	struct hmac_key cursor_key;

@@ -69,23 +69,6 @@ static void check_ready(void *context, struct http_ready *ready, struct deadline
 	http_ready_add(ready, "database_pipeline", db_pipeline_is_up(api->pipeline), NULL);
 }
 
-static enum rc authenticate(void *context, const struct http_request *request, bool *ret_present,
-                            struct http_principal *ret_principal, struct err *err)
-{
-	struct api *api = context;
-	struct http_principal principal;
-	bool present = false;
-	enum rc rc = access_token_authenticate(api->tokens, request, &present, &principal, err);
-	if (rc != RC_OK)
-		return rc;
-	if (present && session_guard_has_ended(api->guard, &principal.session_id))
-		return err_set(err, RC_DENIED, "access token: its session has ended");
-	*ret_present = present;
-	if (present)
-		*ret_principal = principal;
-	return RC_OK;
-}
-
 static bool admit(void *context, struct http_request *request)
 {
 	struct api *api = context;
@@ -206,6 +189,9 @@ static enum rc open_limits(struct api *api, struct err *err)
 static enum rc serve(struct api *api, struct err *err)
 {
 	api->idempotency = catalog_idempotency_store(&api->catalog);
+	api->gate = (struct access_token_gate){ .keys = api->tokens,
+		                                .has_ended = session_guard_has_ended,
+		                                .has_ended_context = api->guard };
 	const struct settings *settings = api->settings;
 	struct http_server_config config = {
 		.name = "api",
@@ -219,8 +205,8 @@ static enum rc serve(struct api *api, struct err *err)
 		.routes = API_ROUTES,
 		.route_count = API_ROUTE_COUNT,
 		.context = api,
-		.authenticate = authenticate,
-		.authenticate_context = api,
+		.authenticate = access_token_authenticate,
+		.authenticate_context = &api->gate,
 		.admit = admit,
 		.idempotency = &api->idempotency,
 		.hold = replica_hold,

@@ -102,8 +102,9 @@ void session_guard_add(struct session_guard *guard, const struct uuid *session_i
 	(void)pthread_mutex_unlock(&guard->lock);
 }
 
-bool session_guard_has_ended(struct session_guard *guard, const struct uuid *session_id)
+bool session_guard_has_ended(void *context, const struct uuid *session_id)
 {
+	struct session_guard *guard = context;
 	(void)pthread_mutex_lock(&guard->lock);
 	bool ended = find(guard->slots, guard->slot_count, session_id)->until_us != 0;
 	(void)pthread_mutex_unlock(&guard->lock);

@@ -33,5 +33,6 @@ void session_guard_free(struct session_guard *guard);
 // This process ended a session just now. Any thread.
 void session_guard_add(struct session_guard *guard, const struct uuid *session_id);
 
-// True when the session has ended (as far as known). Any thread; never blocks for long.
-bool session_guard_has_ended(struct session_guard *guard, const struct uuid *session_id);
+// True when the session has ended (as far as known). An access_token_has_ended (http/access_token.h): context is a
+// struct session_guard. Any thread; never blocks for long.
+bool session_guard_has_ended(void *context, const struct uuid *session_id);

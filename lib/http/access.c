@@ -41,7 +41,7 @@ static enum MHD_Result queue_answer(struct http_request *request)
 	request->answered_us = clock_monotonic_us();
 	if (request->feed != NULL)
 		feed_attach(request->feed, request->connection);
-	if (request->closes || atomic_load(&request->server->closing))
+	if (request->closes || atomic_load(&request->server->closing) || connections_are_many(request->server))
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	enum MHD_Result result = MHD_queue_response(request->mhd, request->status, response);
 	MHD_destroy_response(response);

@@ -37,6 +37,16 @@ enum rc access_token_issue(const struct access_token_keys *keys, const struct ac
 enum rc access_token_verify(const struct access_token_keys *keys, const char *token, int64_t now,
                             struct access_token_claims *ret_claims, struct err *err) MUST_CHECK;
 
-// An http_authenticate for http_server_config: "Authorization: Bearer <token>", context is the keys.
+// Whether a session has ended, so that its access tokens count no more. Any thread; must not block.
+typedef bool access_token_has_ended(void *context, const struct uuid *session_id);
+
+// What a server lets callers in by.
+struct access_token_gate {
+	const struct access_token_keys *keys;
+	access_token_has_ended *has_ended;
+	void *has_ended_context;
+};
+
+// An http_authenticate for http_server_config: "Authorization: Bearer <token>", context is the gate.
 enum rc access_token_authenticate(void *context, const struct http_request *request, bool *ret_present,
                                   struct http_principal *ret_principal, struct err *err);

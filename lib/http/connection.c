@@ -53,6 +53,7 @@ static struct http_connection *connection_new(struct http_server *server, struct
 		connection->next->previous = connection;
 	server->connections = connection;
 	(void)pthread_mutex_unlock(&server->lock);
+	(void)atomic_fetch_add_explicit(&server->open_connections, 1, memory_order_relaxed);
 	telemetry_count_connection(server->telemetry, 1);
 	return connection;
 }
@@ -69,6 +70,7 @@ static void connection_free(struct http_connection *connection)
 	if (connection->next != NULL)
 		connection->next->previous = connection->previous;
 	(void)pthread_mutex_unlock(&server->lock);
+	(void)atomic_fetch_sub_explicit(&server->open_connections, 1, memory_order_relaxed);
 	telemetry_count_connection(server->telemetry, -1);
 	(void)pthread_mutex_destroy(&connection->lock);
 	free(connection);
@@ -84,6 +86,12 @@ void connection_notify(void *context, struct MHD_Connection *mhd, void **socket_
 		connection_free(*socket_context);
 		*socket_context = NULL;
 	}
+}
+
+bool connections_are_many(struct http_server *server)
+{
+	unsigned kept = server->config.kept_connections;
+	return kept > 0 && atomic_load_explicit(&server->open_connections, memory_order_relaxed) > kept;
 }
 
 struct http_connection *connection_of(struct MHD_Connection *mhd)

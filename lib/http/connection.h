@@ -6,6 +6,7 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -51,6 +52,9 @@ struct connections_count {
 	size_t handled;
 };
 struct connections_count connections_count(struct http_server *server);
+
+// More are open than the configuration wants to keep. Any thread.
+bool connections_are_many(struct http_server *server);
 
 enum rc reaper_start(struct http_server *server, struct err *err) MUST_CHECK;
 // Accepts a server whose reaper never started.

@@ -208,11 +208,24 @@ static size_t head_size(struct MHD_Connection *mhd)
 	return info == NULL ? 0 : info->header_size;
 }
 
+// libmicrohttpd refuses what does not fit into the connection's memory, which may be more than a head shall have.
+static void check_size(struct head_copy *copy, struct MHD_Connection *mhd, const char *target, const char *version)
+{
+	if (head_size(mhd) <= LIMIT_REQUEST_HEADER_BYTES)
+		return;
+	if (version - target > LIMIT_REQUEST_HEADER_BYTES / 2)
+		copy_failed(copy, 414, "The request target is too long.");
+	else
+		copy_failed(copy, 431, "The headers are too long.");
+}
+
 bool head_read(struct http_request *request, struct MHD_Connection *mhd, const char *target, const char *method,
                const char *version, const char *peer, bool peer_is_trusted)
 {
 	struct head_copy copy = { .request = request, .status = 400 };
 	copy.problem = check_request_line(target, method, version);
+	if (copy.problem == NULL)
+		check_size(&copy, mhd, target, version);
 	if (copy.problem == NULL) {
 		const char *copied = arena_copy_text(request->arena, target);
 		request->path = copied == NULL ? "/" : copied;

@@ -8,8 +8,8 @@ struct MHD_Connection;
 struct http_request;
 
 // Copy method, path, headers and query; find the request id, the trace and the client. False when the head is refused:
-// then a 400 or 431 has been answered and the connection must be closed after it. peer is the other side's address;
-// its word on who the client is counts when peer_is_trusted. Event thread.
+// then a 400, 414 or 431 has been answered and the connection must be closed after it. peer is the other side's
+// address; its word on who the client is counts when peer_is_trusted. Event thread.
 bool head_read(struct http_request *request, struct MHD_Connection *mhd, const char *target, const char *method,
                const char *version, const char *peer, bool peer_is_trusted);
 

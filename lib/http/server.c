@@ -27,7 +27,7 @@
 #define SERVER_HEADER_MS 10000
 #define SERVER_IDLE_MS 75000
 #define SERVER_BODY_RATE 1024
-// A connection's memory with libmicrohttpd: the head, its records, the answer's head.
+// The least memory of a connection with libmicrohttpd: the head, its records, the answer's head.
 #define SERVER_CONNECTION_BYTES (LIMIT_REQUEST_HEADER_BYTES + 16 * 1024)
 // How long a drain waits, beyond its time, for answers to be written.
 #define SERVER_FLUSH_MS 1000
@@ -83,14 +83,14 @@ static enum rc start_daemon(struct http_server *server, struct err *err)
 	if (config->event_threads <= 1)
 		pool[0] = pool[1]; // a pool of one is no pool
 	MHD_set_panic_func(die_of_panic, NULL);
-	server->daemon = MHD_start_daemon(
-	        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-	        access_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET,
-	        server->listener.descriptor, MHD_OPTION_CONNECTION_LIMIT, config->connections,
-	        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	        MHD_OPTION_NOTIFY_COMPLETED, access_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify,
-	        server, MHD_OPTION_UNESCAPE_CALLBACK, head_leave_escaped, server, MHD_OPTION_ARRAY, pool,
-	        MHD_OPTION_END);
+	server->daemon =
+	        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+	                         NULL, access_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+	                         MHD_OPTION_LISTEN_SOCKET, server->listener.descriptor, MHD_OPTION_CONNECTION_LIMIT,
+	                         config->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_bytes,
+	                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, access_completed, server,
+	                         MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_UNESCAPE_CALLBACK,
+	                         head_leave_escaped, server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 	if (server->daemon == NULL)
 		return err_set(err, RC_UNAVAILABLE, "cannot start the event threads");
 	return RC_OK;
@@ -155,6 +155,8 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 		server->config.header_ms = SERVER_HEADER_MS;
 	if (server->config.idle_ms == 0)
 		server->config.idle_ms = SERVER_IDLE_MS;
+	if (server->config.connection_bytes < SERVER_CONNECTION_BYTES)
+		server->config.connection_bytes = SERVER_CONNECTION_BYTES;
 	if (server->config.body_rate == 0)
 		server->config.body_rate = SERVER_BODY_RATE;
 	pthread_condattr_t monotonic;

@@ -43,9 +43,12 @@ struct http_server_config {
 	const char *name;   // "ingest": names threads
 	const char *listen; // "address:port", "[::1]:port"; port 0: any (http_server_port tells)
 	unsigned event_threads;
-	unsigned workers;     // threads for ROUTE_WORKER
-	size_t queue;         // requests that may wait for one; beyond it 503
-	unsigned connections; // open connections; beyond it new ones are closed at once
+	unsigned workers;        // threads for ROUTE_WORKER
+	size_t queue;            // requests that may wait for one; beyond it 503
+	unsigned connections;    // open connections; beyond it new ones are closed at once
+	size_t connection_bytes; // memory of each with libmicrohttpd, which reads up to half of it at once; 0: 48 KiB,
+	                         // the least. A connection that is kept has all of it
+	unsigned kept_connections; // while more are open, each is closed after its answer; 0: all are kept
 	int64_t request_ms; // from the end of a request's head to its answer; 503 then, or cut while the body is coming
 	int64_t header_ms;  // from connecting to the end of the first headers; 0: 10000
 	int64_t idle_ms;    // a kept-alive connection's wait for, and headers of, the next request; 0: 75000

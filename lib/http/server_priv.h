@@ -49,6 +49,7 @@ struct http_server {
 	atomic_bool closing;  // connections are closed after their present answer
 	atomic_bool stopping; // nothing new is begun
 
+	_Atomic unsigned open_connections;
 	pthread_mutex_t lock; // guards the list of connections
 	struct http_connection *connections;
 

@@ -15,6 +15,8 @@
 // Shorter bodies are sent without asking the store first: Ceph's RGW sends no 100 for DeleteObjects, so each would wait
 // for libcurl's whole second.
 #define EXPECT_BYTES (64 * 1024)
+// libcurl polls twice for each buffer that it sends; one that leaves the processor's cache would cost more than that.
+#define UPLOAD_BUFFER_BYTES (512L * 1024)
 
 static size_t read_file(struct transport_exchange *exchange, char *ret_data, size_t size)
 {
@@ -126,7 +128,7 @@ static bool set_method(CURL *handle, const struct transport_exchange *exchange)
 		SET(CURLOPT_READDATA, exchange);
 		SET(CURLOPT_SEEKFUNCTION, on_seek);
 		SET(CURLOPT_SEEKDATA, exchange);
-		SET(CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+		SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
 	} else if (strcmp(exchange->method, "HEAD") == 0) {
 		SET(CURLOPT_NOBODY, 1L);
 	}

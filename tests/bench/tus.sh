@@ -2,12 +2,12 @@
 # What a stream by tus costs ingest, against nginx proxying the same bytes to the same store: CPU time of the process that
 # the bytes go through, alternated rounds, the median of the rounds' pairs. Ends non-zero when short of the goal.
 #
-# BUILD: the build under test; ROUNDS (7), FILES each round (3), FILE_MIB (60, below what goes in parts), PORT_BASE (22800), RUN_DIR.
+# BUILD: the build under test; ROUNDS (7), FILES each round (5), FILE_MIB (60, below what goes in parts), PORT_BASE (22800), RUN_DIR.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 BUILD=$(realpath "${BUILD:-build}")
 ROUNDS=${ROUNDS:-7}
-FILES=${FILES:-3}
+FILES=${FILES:-5}
 FILE_MIB=${FILE_MIB:-60}
 export PORT_BASE=${PORT_BASE:-22800} BUILD_DIR=$BUILD
 RUN_DIR=${RUN_DIR:-$(mktemp -d)}

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/settings.h"
+#include "tests/integration/support/processes.h"
 #include "tests/integration/support/stack.h"
 #include "tests/integration/support/upload.h"
 #include "tests/unit/cmocka_all.h"
@@ -20,10 +21,14 @@
 #define BEGINS 40
 #define HASHES 20
 #define SLOW 2000
+// Of ingest's memory, for each slow client: what libmicrohttpd and we keep of a connection, not all that it may have.
+#define SLOW_BYTES (24 * 1024)
 // Far above what a call takes, far below what it would wait behind a queue of password hashes or a client's silence.
 #define CALL_MS 4000
 // A caller that waited for the others' hashes would wait for more than a second.
 #define PROMPT_MS 700
+// What a busy machine adds to a call of a few milliseconds now and then.
+#define NOISE_US 50000
 // The first headers may take 10 s, a body the time of a request.
 #define CUT_MS 45000
 
@@ -117,6 +122,25 @@ static void guessed_passwords_block_nobody(void **state)
 	assert_int_equal(atomic_load(&crowd.other), 0);
 }
 
+static int compare_times(const void *left, const void *right)
+{
+	int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+	return (a > b) - (a < b);
+}
+
+// The time that 95 of 100 begins stay below, in microseconds.
+static int64_t measure_begins(void)
+{
+	int64_t times[BEGINS];
+	for (size_t i = 0; i < BEGINS; i++) {
+		int64_t begun_us = clock_monotonic_us();
+		begin_in_time();
+		times[i] = clock_monotonic_us() - begun_us;
+	}
+	qsort(times, BEGINS, sizeof times[0], compare_times);
+	return times[BEGINS * 95 / 100];
+}
+
 // ---- slow clients ---------------------------------------------------------------------------------------------------
 
 static int connect_to(uint16_t port)
@@ -179,10 +203,18 @@ static void slow_clients_do_not_hold_the_service(void **state)
 	static const char *const SHORT_REQUESTS[] = { "SAFELIGHT_HTTP_REQUEST_MS", "10000", NULL };
 	allow_descriptors();
 	test_stack_restart_with("ingest", SHORT_REQUESTS);
+	test_stack_run("wait", "ingest");
+	begin_in_time();
+	int64_t alone_us = measure_begins();
+	int64_t before = test_stack_memory("ingest", "VmRSS:");
 	open_slow(connections);
 	assert_in_range(count_open(connections), SLOW / 2, SLOW);
-	for (int i = 0; i < BEGINS; i++)
-		begin_in_time();
+	int64_t crowded_us = measure_begins();
+	int64_t grown = test_stack_memory("ingest", "VmRSS:") - before;
+	print_message("%d slow clients: %lld bytes more; 95 %% of begins within %lld us, %lld without them\n", SLOW,
+	              (long long)grown, (long long)crowded_us, (long long)alone_us);
+	assert_true(crowded_us < 2 * alone_us + NOISE_US);
+	assert_true(grown < (int64_t)SLOW * SLOW_BYTES);
 	struct deadline deadline = deadline_after_ms(CUT_MS);
 	size_t open = SLOW;
 	while ((open = count_open(connections)) > 0 && !deadline_passed(deadline))

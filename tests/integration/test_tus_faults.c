@@ -223,22 +223,6 @@ static void *send_whole(void *argument)
 	return NULL;
 }
 
-// A line of /proc/<ingest>/status in bytes.
-static int64_t memory_of_ingest(const char *name)
-{
-	char path[64], line[256];
-	long long kilobytes = -1;
-	(void)snprintf(path, sizeof path, "/proc/%ld/status", (long)test_stack_pid("ingest"));
-	FILE *file = fopen(path, "re");
-	assert_non_null(file);
-	while (kilobytes < 0 && fgets(line, sizeof line, file) != NULL)
-		if (strncmp(line, name, strlen(name)) == 0)
-			kilobytes = strtoll(line + strlen(name), NULL, 10);
-	(void)fclose(file);
-	assert_true(kilobytes >= 0);
-	return kilobytes * 1024;
-}
-
 // Each upload takes two parts at most (one, and a little), however long the files are.
 static void takes_two_parts_of_memory_at_most(void **state)
 {
@@ -248,14 +232,14 @@ static void takes_two_parts_of_memory_at_most(void **state)
 	test_stack_run("wait", "ingest");
 	for (size_t i = 0; i < CLIENTS; i++)
 		tus_create(&account, "noise.bin", OCTETS, FILE_BYTES, clients[i].path);
-	int64_t before = memory_of_ingest("VmRSS:");
+	int64_t before = test_stack_memory("ingest", "VmRSS:");
 	for (size_t i = 0; i < CLIENTS; i++)
 		assert_int_equal(pthread_create(&clients[i].thread, NULL, send_whole, &clients[i]), 0);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		assert_int_equal(pthread_join(clients[i].thread, NULL), 0);
 		assert_int_equal(clients[i].status, 204);
 	}
-	int64_t grown = memory_of_ingest("VmHWM:") - before;
+	int64_t grown = test_stack_memory("ingest", "VmHWM:") - before;
 	print_message("%d uploads of %d bytes at once: %lld bytes more at the most\n", CLIENTS, FILE_BYTES,
 	              (long long)grown);
 	assert_true(grown < (int64_t)CLIENTS * 2 * PART_BYTES);

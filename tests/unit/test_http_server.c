@@ -386,6 +386,34 @@ static void test_expect_continue(void **state)
 	(void)close(fd);
 }
 
+// Beyond so many, a connection lives for one answer.
+static void test_few_connections_are_kept(void **state)
+{
+	struct http_server_config config = test_config(ROUTES, sizeof ROUTES / sizeof ROUTES[0]);
+	struct raw_answer answer;
+	int fds[3];
+	config.authenticate = authenticate;
+	config.kept_connections = 2;
+	struct http_server *server = test_start(&config);
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		fds[i] = raw_connect(server);
+		assert_true(raw_send(fds[i], "GET /echo HTTP/1.1\r\nHost: t\r\n\r\n"));
+		raw_read(fds[i], false, &answer);
+		assert_int_equal(answer.status, 200);
+		if (i < 2)
+			assert_no_header(&answer, "Connection");
+	}
+	assert_header(&answer, "Connection", "close");
+	assert_true(raw_is_closed(fds[2], RAW_WAIT_MS));
+	assert_true(raw_send(fds[0], "GET /echo HTTP/1.1\r\nHost: t\r\n\r\n"));
+	raw_read(fds[0], false, &answer);
+	assert_no_header(&answer, "Connection");
+	for (size_t i = 0; i < 3; i++)
+		(void)close(fds[i]);
+	http_server_drain(server, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_method_not_allowed_names_the_methods),
 		cmocka_unit_test(test_head_is_get_without_body),
 		cmocka_unit_test(test_connection_is_kept),
+		cmocka_unit_test(test_few_connections_are_kept),
 		cmocka_unit_test(test_requests_are_pipelined),
 		cmocka_unit_test(test_request_id),
 		cmocka_unit_test(test_traceparent),

@@ -25,6 +25,15 @@ static int start(void **state)
 	return 0;
 }
 
+// libmicrohttpd alone would take larger heads then.
+static int start_large(void **state)
+{
+	struct http_server_config config = test_config(ROUTES, sizeof ROUTES / sizeof ROUTES[0]);
+	config.connection_bytes = 288 * 1024;
+	*state = test_start(&config);
+	return 0;
+}
+
 static int stop(void **state)
 {
 	http_server_drain(*state, 1000);
@@ -247,5 +256,11 @@ int main(void)
 		cmocka_unit_test(test_large_target),
 		cmocka_unit_test(test_many_query_parameters),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	const struct CMUnitTest large[] = {
+		cmocka_unit_test(test_hostile_heads),
+		cmocka_unit_test(test_large_heads),
+		cmocka_unit_test(test_large_target),
+	};
+	return cmocka_run_group_tests(tests, start, stop) +
+	       cmocka_run_group_tests_name("with large memory", large, start_large, stop);
 }

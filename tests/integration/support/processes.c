@@ -65,3 +65,18 @@ size_t test_children_signal(int signal_number, bool only_busy)
 	(void)closedir(folder);
 	return count;
 }
+
+int64_t test_stack_memory(const char *component, const char *line)
+{
+	char path[64], text[256];
+	long long kilobytes = -1;
+	(void)snprintf(path, sizeof path, "/proc/%ld/status", (long)test_stack_pid(component));
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	while (kilobytes < 0 && fgets(text, sizeof text, file) != NULL)
+		if (strncmp(text, line, strlen(line)) == 0)
+			kilobytes = strtoll(text + strlen(line), NULL, 10);
+	(void)fclose(file);
+	assert_true(kilobytes >= 0);
+	return kilobytes * 1024;
+}
