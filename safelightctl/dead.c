@@ -50,7 +50,9 @@ static enum rc run_list(const struct call *call, struct err *err)
 	enum rc rc = call_number(call, "--limit", 1, LIMIT_MOST, &limit, err);
 	if (rc == RC_OK)
 		rc = reach_database(call, &database, err);
-	const struct db_value values[] = { db_bool(call_option(call, "--all") != NULL), db_int64(limit) };
+	const struct db_value values[CATALOG_LETTERS_VALUES] = { db_bool(call_option(call, "--all") != NULL),
+		                                                 db_int64(limit), db_bool(false), db_null(),
+		                                                 db_null() };
 	if (rc == RC_OK)
 		rc = reach_query(database, &catalog_letters_statement, values, &letters, err);
 	if (rc != RC_OK)

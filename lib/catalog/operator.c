@@ -9,12 +9,17 @@
 
 const struct db_statement catalog_letters_statement = {
 	.name = "operator_letters",
-	.sql = "SELECT coalesce(json_agg(x.letter ORDER BY x.created_at DESC, x.id DESC), '[]') FROM ("
-	       "SELECT json_build_object(" LETTER_MEMBERS ", 'media_state', m.state) AS letter, d.created_at, d.id "
+	.sql = "WITH page AS (SELECT json_build_object(" LETTER_MEMBERS
+	       ", 'media_state', m.state) AS letter, d.created_at, d.id "
 	       "FROM dead_letters d LEFT JOIN media m ON m.id = d.media_id "
-	       "WHERE $1 OR (d.redriven_at IS NULL AND d.dropped_at IS NULL) "
-	       "ORDER BY d.created_at DESC, d.id DESC LIMIT $2::bigint) AS x",
-	.parameter_count = 2,
+	       "WHERE ($1 OR (d.redriven_at IS NULL AND d.dropped_at IS NULL)) "
+	       "AND (NOT $3 OR (d.created_at, d.id) < ($4::timestamptz, $5::uuid)) "
+	       "ORDER BY d.created_at DESC, d.id DESC LIMIT $2::bigint + 1), "
+	       "shown AS (SELECT * FROM page ORDER BY created_at DESC, id DESC LIMIT $2::bigint) "
+	       "SELECT coalesce(json_agg(letter ORDER BY created_at DESC, id DESC), '[]'), "
+	       "(SELECT count(*) FROM page) > $2::bigint, min(created_at), "
+	       "(array_agg(id ORDER BY created_at, id))[1] FROM shown",
+	.parameter_count = CATALOG_LETTERS_VALUES,
 	.read_only = true,
 };
 

@@ -12,8 +12,10 @@
 #define SQL_TIME(expression) "to_char((" expression ") AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 // Each gives one row with one JSON document; no row: there is no such thing.
-// $1 true: also those redriven or dropped; $2 how many at most. An array, the latest first.
+// $1 true: also those redriven or dropped; $2 how many at most; $3 true: those behind the one of $4 (created_at) and $5
+// (id). An array, the latest first; and whether there are more, and created_at and id of the last one shown.
 extern const struct db_statement catalog_letters_statement;
+#define CATALOG_LETTERS_VALUES 5
 // $1 a dead letter's id.
 extern const struct db_statement catalog_letter_statement;
 // $1 an id as of a day ago (uuid_new_at), $2 minutes after which a media counts as unsettled: {outbox, jobs,

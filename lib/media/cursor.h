@@ -26,6 +26,7 @@ enum cursor_list {
 	CURSOR_DEVICES = 10,
 	CURSOR_SHARES = 11,
 	CURSOR_SIMILAR = 12,
+	CURSOR_DEAD_LETTERS = 13,
 };
 
 struct cursor {

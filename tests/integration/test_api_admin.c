@@ -137,11 +137,51 @@ static bool lists(const char *letter, const char *state)
 {
 	struct test_reply reply;
 	char path[80];
-	(void)snprintf(path, sizeof path, "/v1/admin/dead-letters?limit=500&state=%s", state);
+	(void)snprintf(path, sizeof path, "/v1/admin/dead-letters?limit=200&state=%s", state);
 	call("GET", path, NULL, 200, &reply);
 	bool found = strstr(reply.body, letter) != NULL;
 	test_reply_done(&reply);
 	return found;
+}
+
+// The page of one behind a cursor (NULL: the first): its letter's id. The next cursor (empty: none) replaces it.
+static void read_page_of_one(const char *state, char cursor[128], char ret_id[37])
+{
+	struct test_reply reply;
+	char path[256];
+	(void)snprintf(path, sizeof path, "/v1/admin/dead-letters?limit=1&state=%s%s%s", state,
+	               cursor[0] == '\0' ? "" : "&cursor=", cursor);
+	call("GET", path, NULL, 200, &reply);
+	assert_int_equal(json_array_size(test_json_at(reply.json, "items")), 1);
+	(void)snprintf(ret_id, 37, "%s", test_json_text(reply.json, "items.0.id"));
+	const json_t *next = test_json_at(reply.json, "next_cursor");
+	(void)snprintf(cursor, 128, "%s", json_is_null(next) ? "" : json_string_value(next));
+	test_reply_done(&reply);
+}
+
+// Two letters, the later one first, page after page; others that stand about come before or behind them.
+static void expect_in_pages(const char *earlier, const char *later)
+{
+	char cursor[128] = "", other[128], id[37], path[256], ids[2][37] = { "", "" };
+	size_t found = 0;
+	do {
+		read_page_of_one("open", cursor, id);
+		if (strcmp(id, earlier) == 0 || strcmp(id, later) == 0)
+			(void)snprintf(ids[found++], sizeof ids[0], "%s", id);
+		if (found == 1 && ids[1][0] == '\0')
+			(void)snprintf(other, sizeof other, "%s", cursor);
+	} while (found < 2 && cursor[0] != '\0');
+	assert_int_equal(found, 2);
+	assert_string_equal(ids[0], later);
+	assert_string_equal(ids[1], earlier);
+	// It belongs to this listing.
+	(void)snprintf(path, sizeof path, "/v1/admin/dead-letters?state=all&cursor=%s", other);
+	call_only("GET", path, NULL, 400);
+	(void)snprintf(path, sizeof path, "/v1/admin/dead-letters?cursor=%s", other);
+	call_only("GET", path, NULL, 200);
+	other[4] = other[4] == 'A' ? 'B' : 'A';
+	(void)snprintf(path, sizeof path, "/v1/admin/dead-letters?cursor=%s", other);
+	call_only("GET", path, NULL, 400);
 }
 
 static void dead_letters_are_redriven_and_dropped(void **state)
@@ -152,6 +192,7 @@ static void dead_letters_are_redriven_and_dropped(void **state)
 	test_account_new(&owner);
 	char *first = make_letter(&owner, media_id), *second = make_letter(&owner, other_id);
 	assert_true(lists(first, "open") && lists(second, "open"));
+	expect_in_pages(first, second);
 	(void)snprintf(path, sizeof path, "/v1/admin/dead-letters/%s/redrive", first);
 	call_only("POST", path, NULL, 204);
 	json_decref(test_media_await(&owner, media_id, "ready", 20000));
