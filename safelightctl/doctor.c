@@ -40,6 +40,7 @@ static enum rc run(const struct call *call, struct err *err)
 	doctor_check_database(&doctor);
 	doctor_check_bus(&doctor);
 	doctor_check_store(&doctor);
+	doctor_check_redis(&doctor);
 	doctor_check_services(&doctor);
 	reach_http_done(&doctor.http);
 	size_t index = 0, failures = 0, count = json_array_size(doctor.checks);

@@ -21,4 +21,5 @@ void doctor_check_host(struct doctor *doctor);     // files, secrets, kernel, di
 void doctor_check_database(struct doctor *doctor); // schema, roles, durability, clock
 void doctor_check_bus(struct doctor *doctor);      // streams, limits, token, transcoders
 void doctor_check_store(struct doctor *doctor);    // buckets, who may do what, what the store can, clock
+void doctor_check_redis(struct doctor *doctor);    // whether it answers, its memory, its password
 void doctor_check_services(struct doctor *doctor); // readiness, the edge's refusal

@@ -9,10 +9,12 @@
 #include "base/settings.h"
 #include "tests/integration/support/account.h"
 #include "tests/integration/support/control.h"
+#include "tests/integration/support/instances.h"
 #include "tests/integration/support/stack.h"
 #include "tests/integration/support/upload.h"
 #include "tests/unit/cmocka_all.h"
 
+#define REDIS_KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define POOL "fast"
 // A pool that is being paused may have asked for a last job before, and take it when it comes within this time.
 #define LAST_FETCH_MS 700
@@ -97,6 +99,47 @@ static void test_doctor(void **state)
 	control_assert_has(doctor.out, "FAIL store: presign key");
 	control_assert_has(doctor.out, "to mend it: run safelightctl store init");
 	control_done(&doctor);
+}
+
+static void doctor_with_redis(struct control *doctor, const char *url, const char *password)
+{
+	assert_int_equal(setenv("SAFELIGHT_REDIS_URL", url, 1), 0);
+	assert_int_equal(setenv("SAFELIGHT_REDIS_PASSWORD", password, 1), 0);
+	assert_int_equal(setenv("SAFELIGHT_REDIS_KEY", REDIS_KEY, 1), 0);
+	control_run(doctor, "doctor", NULL);
+	(void)unsetenv("SAFELIGHT_REDIS_URL");
+	(void)unsetenv("SAFELIGHT_REDIS_PASSWORD");
+	(void)unsetenv("SAFELIGHT_REDIS_KEY");
+}
+
+static void test_doctor_looks_at_redis(void **state)
+{
+	(void)state;
+	struct control doctor;
+	char url[64];
+	uint16_t port = test_free_port();
+	(void)snprintf(url, sizeof url, "redis://127.0.0.1:%u", port);
+	doctor_with_redis(&doctor, url, "");
+	control_expect(&doctor, 1);
+	control_assert_has(doctor.out, "does not: each instance limits by itself");
+	control_assert_has(doctor.out, "to mend it: start redis-server");
+	control_done(&doctor);
+	// One as it comes: open, and without a limit.
+	pid_t redis = test_redis_start(port, NULL);
+	doctor_with_redis(&doctor, url, "");
+	control_expect(&doctor, 1);
+	control_assert_has(doctor.out, "FAIL redis: memory              no limit");
+	control_assert_has(doctor.out, "FAIL redis: password            anybody may connect");
+	control_done(&doctor);
+	test_instance_kill(redis);
+	redis = test_redis_start(port, "a password");
+	doctor_with_redis(&doctor, url, "a password");
+	control_assert_has(doctor.out, "ok   redis: password            a stranger is turned away");
+	control_done(&doctor);
+	doctor_with_redis(&doctor, url, "another password");
+	control_assert_has(doctor.out, "to mend it: start redis-server; check [redis] url, user and password");
+	control_done(&doctor);
+	test_instance_kill(redis);
 }
 
 static void test_top(void **state)
@@ -422,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_arguments),
 		cmocka_unit_test(test_other_exit_statuses),
 		cmocka_unit_test(test_doctor),
+		cmocka_unit_test(test_doctor_looks_at_redis),
 		cmocka_unit_test(test_top),
 		cmocka_unit_test(test_upload_becomes_ready),
 		cmocka_unit_test(test_media_show_and_trace),

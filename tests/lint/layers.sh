@@ -41,7 +41,7 @@ allow transcoder/decoder base media transcoder/decoder transcoder/wire
 allow transcoder/wire base media transcoder/wire
 allow metadata-api base media http db store bus cache catalog metadata-api
 allow cdn-config base media store cdn-config
-allow safelightctl base media http db store bus catalog safelightctl
+allow safelightctl base media http db store bus cache catalog safelightctl
 only 'libpq|<postgres' lib/db/
 only 'nats' lib/bus/
 only 'libs3' lib/store/
