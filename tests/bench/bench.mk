@@ -38,3 +38,7 @@ bench-api: $(BUILD)/bin/safelight-api $(BUILD)/bin/safelightctl $(BUILD)/tests/b
 bench-tus: build ## CPU of a stream by tus against nginx proxying the same bytes to the store, on a stack of its own
 	$(Q)BUILD="$(BUILD)" tests/bench/tus.sh
 .PHONY: bench-tus
+
+bench-long: build ## one upload of 5 GiB in parts, byte for byte, on a stack of its own
+	$(Q)BUILD="$(BUILD)" tests/bench/long.sh
+.PHONY: bench-long

@@ -1,5 +1,5 @@
-// Clients that are not ours (curl, boto3, requests, urllib) upload by our API, whole and in parts; aws-cli, rclone and
-// boto3 read what they uploaded.
+// Clients that are not ours (curl, boto3, requests, urllib) upload by our presigned URLs, whole and in parts; aws-cli
+// and rclone put with the key that signs them; aws-cli, rclone and boto3 read what was uploaded.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +92,35 @@ static void upload_and_read(const char *client, const char *what, const char *re
 	json_decref(uploaded);
 }
 
+static void put_and_read(const char *client)
+{
+	const struct settings *settings = test_stack_settings();
+	json_t *uploaded = NULL;
+	json_t *facts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "edge", settings->cdn_public_url, "token",
+	                          account.access_token, "endpoint", settings->store_endpoint, "bucket",
+	                          settings->store_originals_bucket, "access_key", settings->ingest_presign_access_key,
+	                          "secret_key", settings->ingest_presign_secret_key);
+	if (!run(client, "keyed", facts, &uploaded))
+		skip();
+	assert_non_null(uploaded);
+	json_decref(test_media_await(&account, test_json_text(uploaded, "media_id"), "ready", READY_MS));
+	read_back(client, uploaded);
+	json_decref(uploaded);
+}
+
+// They sign for themselves, with a key that may put and do nothing else.
+static void aws_cli_puts(void **state)
+{
+	(void)state;
+	put_and_read("aws");
+}
+
+static void rclone_puts(void **state)
+{
+	(void)state;
+	put_and_read("rclone");
+}
+
 static void curl_uploads(void **state)
 {
 	(void)state;
@@ -122,10 +151,8 @@ static void urllib_uploads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(curl_uploads),
-		cmocka_unit_test(boto3_uploads),
-		cmocka_unit_test(requests_uploads),
-		cmocka_unit_test(urllib_uploads),
+		cmocka_unit_test(curl_uploads),   cmocka_unit_test(boto3_uploads), cmocka_unit_test(requests_uploads),
+		cmocka_unit_test(urllib_uploads), cmocka_unit_test(aws_cli_puts),  cmocka_unit_test(rclone_puts),
 	};
 	return cmocka_run_group_tests_name("upload peers", tests, setup, teardown);
 }

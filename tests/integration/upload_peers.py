@@ -2,11 +2,12 @@
 """Clients that are not ours upload through our API as a stranger would, by what it answers alone.
 
 `upload_peers.py <client> single|multipart` for the clients urllib, curl, requests and boto3 (its own HTTP client); the
-stored bytes are then read back by aws-cli, rclone and boto3 as `upload_peers.py <client> read`. (aws-cli and rclone
-cannot PUT to a presigned URL: they sign for themselves. What they are asked to do is to read, rclone also by
-`copyurl` from the URL of the original.) Facts come in PEER_FACTS, as JSON: edge, token, part_bytes; for readers endpoint,
-bucket, key, access_key, secret_key, sha256, size, content_type, original_url. Exit status 0: all is as it must be; 77:
-the client is missing.
+stored bytes are then read back by aws-cli, rclone and boto3 as `upload_peers.py <client> read`. aws-cli and rclone
+cannot PUT to a presigned URL: they sign for themselves. So as `upload_peers.py aws|rclone keyed` they put an upload that
+was begun by the API with the key that signs upload URLs, which may do that and nothing else; and as readers they make
+presigned URLs (`aws s3 presign`, `rclone link`) and fetch ours (`rclone copyurl`). Facts come in PEER_FACTS, as JSON:
+edge, token, part_bytes; for `keyed` endpoint, bucket, access_key, secret_key; for readers besides key, sha256, size,
+content_type, original_url. Exit status 0: all is as it must be; 77: the client is missing.
 """
 import hashlib
 import json
@@ -14,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 sys.dont_write_bytecode = True
 import store_peers  # noqa: E402 (beside this file)
@@ -176,14 +178,20 @@ def judge(what, body):
            f"{what} reads {len(body)} bytes that were not uploaded")
 
 
-def run(arguments, environment):
-    """What it prints. Nothing of the caller's environment (proxies, bundles of certificates, profiles) is let in."""
+def run(arguments, environment, fails_with=None):
+    """What it prints; or, with fails_with (of which one text stands in what it says), that it fails. Nothing of the
+    caller's environment (proxies, bundles of certificates, profiles) is let in."""
     clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}
     try:
         done = subprocess.run(arguments, capture_output=True, timeout=60, check=False, env=clean)
     except FileNotFoundError:
         sys.exit(MISSING_PEER)
-    expect(done.returncode == 0, f"{arguments[0]}: {done.stderr.decode()[:500]}")
+    said = done.stderr.decode()
+    if fails_with is None:
+        expect(done.returncode == 0, f"{arguments}: {said[:500]}")
+    else:
+        expect(done.returncode != 0 and any(text in said for text in fails_with.split("|")),
+               f"{arguments} was to be refused: {done.returncode} {said[:500]}")
     return done.stdout
 
 
@@ -194,27 +202,94 @@ def read_by_boto3():
     expect(answer["ContentType"] == given["content_type"], f"boto3 sees type {answer['ContentType']}")
 
 
-def read_by_aws():
-    given = facts()
+def run_aws(*arguments, fails_with=None):
     if not os.path.exists("/usr/bin/aws"):
         sys.exit(MISSING_PEER)
-    judge("aws-cli", run(["/usr/bin/python3", "/usr/bin/aws", "--endpoint-url", given["endpoint"], "s3", "cp",
-                          f"s3://{given['bucket']}/{given['key']}", "-"], store_peers.aws_environment(given)))
+    given = facts()
+    return run(["/usr/bin/python3", "/usr/bin/aws", "--endpoint-url", given["endpoint"], *arguments],
+               store_peers.aws_environment(given), fails_with)
 
 
-def read_by_rclone():
+def run_rclone(*arguments, fails_with=None):
     given = facts()
     environment = {"RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_STORE_TYPE": "s3", "RCLONE_CONFIG_STORE_PROVIDER": "Ceph",
                    "RCLONE_CONFIG_STORE_ENDPOINT": given["endpoint"], "RCLONE_CONFIG_STORE_REGION": "default",
                    "RCLONE_CONFIG_STORE_ACCESS_KEY_ID": given["access_key"],
-                   "RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY": given["secret_key"]}
-    judge("rclone", run(["rclone", "cat", f"store:{given['bucket']}/{given['key']}"], environment))
+                   "RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY": given["secret_key"], "RCLONE_LOW_LEVEL_RETRIES": "1",
+                   "RCLONE_RETRIES": "1"}
+    return run(["rclone", *arguments], environment, fails_with)
+
+
+def judge_presigned(what, url):
+    status, body, _ = store_peers.send("GET", url, {})
+    expect(status == 200, f"a URL by {what}: {status}")
+    judge(f"a URL by {what}", body)
+    status, _, _ = store_peers.send("GET", url.split("?")[0], {})
+    expect(status == 403, f"the same without its signature: {status}")
+
+
+def read_by_aws():
+    given = facts()
+    path = f"s3://{given['bucket']}/{given['key']}"
+    judge("aws-cli", run_aws("s3", "cp", path, "-"))
+    judge_presigned("aws-cli", run_aws("s3", "presign", path, "--expires-in", "60").decode().strip())
+
+
+def read_by_rclone():
+    given = facts()
+    path = f"store:{given['bucket']}/{given['key']}"
+    judge("rclone", run_rclone("cat", path))
+    judge_presigned("rclone", run_rclone("link", path, "--expire", "60s").decode().strip())
     with tempfile.TemporaryDirectory() as folder:
-        run(["rclone", "copyurl", given["original_url"], f"{folder}/original"], environment)
+        run_rclone("copyurl", given["original_url"], f"{folder}/original")
         with open(f"{folder}/original", "rb") as file:
             judge("rclone copyurl", file.read())
 
 
+# ---- clients that sign for themselves ----------------------------------------------------------------------------------
+
+def expect_unreadable(url):
+    status, _, _ = store_peers.send("GET", url, {})
+    expect(status == 403, f"a URL for reading, signed with the key that may put: {status}")
+
+
+# The last one: Debian's aws-cli stumbles over a 403 of Ceph's, which has no message.
+AWS_REFUSED = "(AccessDenied)|(403)|argument of type 'NoneType' is not iterable"
+
+
+def put_by_aws(bucket, key, file):
+    what, path = ["--bucket", bucket, "--key", key], f"s3://{bucket}/{key}"
+    run_aws("s3api", "put-object", *what, "--body", file, "--content-type", CONTENT_TYPE)
+    for denied in (["head-object", *what], ["delete-object", *what], ["list-objects-v2", "--bucket", bucket]):
+        run_aws("s3api", *denied, fails_with=AWS_REFUSED)
+    run_aws("s3", "cp", path, "-", fails_with=AWS_REFUSED)
+    expect_unreadable(run_aws("s3", "presign", path, "--expires-in", "60").decode().strip())
+
+
+def put_by_rclone(bucket, key, file):
+    # Without looking first, or afterwards: it may not.
+    blind = ["--no-check-dest", "--s3-no-check-bucket", "--s3-no-head", "--header-upload", f"Content-Type: {CONTENT_TYPE}"]
+    run_rclone("lsf", f"store:{bucket}", fails_with="AccessDenied|403")
+    run_rclone("copyto", *blind, file, f"store:{bucket}/{key}")
+    run_rclone("cat", f"store:{bucket}/{key}", fails_with="AccessDenied|403|not found|doesn't exist")
+    run_rclone("deletefile", f"store:{bucket}/{key}", fails_with="AccessDenied|403|not found|doesn't exist")
+
+
+def upload_keyed(put_file):
+    given = facts()
+    body = content(200_003)
+    upload = call(urllib_client, "POST", "/v1/uploads", 201, {"filename": "peer.txt", "content_type": CONTENT_TYPE, "size": len(body)})
+    bucket, _, key = urllib.parse.unquote(urllib.parse.urlsplit(upload["url"]).path).lstrip("/").partition("/")
+    expect(bucket == given["bucket"], f"the URL leads to {bucket}")
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/body", "wb") as file:
+            file.write(body)
+        put_file(bucket, key, f"{folder}/body")
+    call(urllib_client, "POST", f"/v1/uploads/{upload['upload_id']}/complete", 202, {})
+    report(upload, body)
+
+
+KEYED = {"aws": put_by_aws, "rclone": put_by_rclone}
 READERS = {"boto3": read_by_boto3, "aws": read_by_aws, "rclone": read_by_rclone}
 UPLOADS = {"single": upload_single, "multipart": upload_multipart}
 
@@ -223,6 +298,8 @@ def main():
     name, what = sys.argv[1:3] if len(sys.argv) == 3 else ("", "")
     if what == "read" and name in READERS:
         READERS[name]()
+    elif what == "keyed" and name in KEYED:
+        upload_keyed(KEYED[name])
     elif what in UPLOADS and name in CLIENTS:
         UPLOADS[what](CLIENTS[name])
     else:
