@@ -61,14 +61,17 @@ static void pool_refuses_beyond_its_queue_and_finishes_what_it_took(void **state
 	struct work_pool *pool = work_pool_new("test", 2, 3, &err);
 	assert_non_null(pool);
 	int taken = 0;
-	struct deadline deadline = deadline_after_ms(2000);
+	struct deadline deadline = deadline_after_ms(20000);
 	// Two are held by the threads and three wait, however the threads are scheduled.
-	while (taken < 5 && !deadline_passed(deadline))
+	while (taken < 5 && !deadline_passed(deadline)) {
 		if (work_pool_submit(pool, wait_at_gate, &gate) == RC_OK)
 			taken++;
+		else
+			clock_sleep_ms(1);
+	}
 	assert_int_equal(taken, 5);
 	while (work_pool_waiting(pool) < 3 && !deadline_passed(deadline))
-		;
+		clock_sleep_ms(1);
 	assert_int_equal(work_pool_submit(pool, wait_at_gate, &gate), RC_BUSY);
 	pthread_mutex_lock(&gate.lock);
 	gate.open = true;
