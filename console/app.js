@@ -48,7 +48,7 @@ async function look() {
   if (pools.length > 0)
     addPoint(Date.parse(data.time) / 1000, {
       throughput: byName((_, rate) => rate.perSecond),
-      latency: byName((_, rate) => (rate.milliseconds === null ? null : rate.milliseconds / 1000)),
+      latency: byName((_, rate) => rate.p95),
       backlog: byName((pool) => waitingOf(pool.name, data.backlog)),
     });
   if (round++ % TABLES_EVERY === 0) await Promise.all([showLetters(), showRequests()]);

@@ -59,7 +59,7 @@ let plots = null;
 export function addPoint(seconds, values) {
   plots ??= {
     throughput: new Plot('plot-throughput', 'jobs a second', 1),
-    latency: new Plot('plot-latency', 'seconds a job', 2),
+    latency: new Plot('plot-latency', 'seconds for 95 % of jobs', 2),
     backlog: new Plot('plot-backlog', 'jobs waiting', 0),
   };
   for (const [name, plot] of Object.entries(plots)) plot.add(seconds, values[name]);

@@ -88,6 +88,7 @@ static void beat_leases(struct transcoder *transcoder)
 
 static void write_pool(struct json_write *json, struct pool *pool)
 {
+	int64_t counts[METRIC_BOUNDS + 1];
 	struct pool_live live = pool_read_live(pool);
 	json_write_object_begin(json, NULL);
 	json_write_text(json, "name", pool->name);
@@ -102,6 +103,11 @@ static void write_pool(struct json_write *json, struct pool *pool)
 	json_write_int(json, "done", metric_value(pool->metrics.done));
 	json_write_int(json, "job_ms", metric_sum_us(pool->metrics.total_seconds) / 1000);
 	json_write_int(json, "busy_ms", metric_sum_us(pool->metrics.decode_seconds) / 1000);
+	metric_read_buckets(pool->metrics.total_seconds, counts);
+	json_write_array_begin(json, "job_counts");
+	for (size_t i = 0; i <= METRIC_BOUNDS; i++)
+		json_write_int(json, NULL, counts[i]);
+	json_write_array_end(json);
 	json_write_int(json, "attempts_failed", metric_value(pool->metrics.failed));
 	json_write_int(json, "jobs_failed", metric_value(pool->metrics.ended));
 	json_write_object_end(json);
@@ -131,6 +137,10 @@ static void show_heartbeat(struct transcoder *transcoder)
 	json_write_time(&json, "time", clock_now_us());
 	json_write_text(&json, "sandbox", transcoder->layers);
 	json_write_text(&json, "codecs", transcoder->codecs);
+	json_write_array_begin(&json, "job_bounds_us");
+	for (size_t i = 0; i < METRIC_BOUNDS; i++)
+		json_write_int(&json, NULL, METRIC_BOUNDS_US[i]);
+	json_write_array_end(&json);
 	json_write_int(&json, "tasks", (int64_t)task_list_count(&transcoder->tasks));
 	json_write_array_begin(&json, "pools");
 	for (size_t i = 0; i < transcoder->pool_count; i++)

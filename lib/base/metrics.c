@@ -9,9 +9,9 @@
 
 #include "base/buffer.h"
 
-static const int64_t BUCKETS_US[] = { 1000,   2500,   5000,    10000,   25000,   50000,    100000,   250000,
-	                              300000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000 };
-#define BUCKET_COUNT (sizeof BUCKETS_US / sizeof BUCKETS_US[0])
+const int64_t METRIC_BOUNDS_US[METRIC_BOUNDS] = { 1000,    2500,     5000,     10000,   25000,   50000,
+	                                          100000,  250000,   300000,   500000,  1000000, 2500000,
+	                                          5000000, 10000000, 30000000, 60000000 };
 
 struct metric {
 	struct metric *next;
@@ -19,7 +19,7 @@ struct metric {
 	enum metric_kind kind;
 	atomic_int_least64_t value; // counter, gauge; histogram: count
 	atomic_int_least64_t sum_us;
-	atomic_int_least64_t buckets[BUCKET_COUNT];
+	atomic_int_least64_t buckets[METRIC_BOUNDS];
 };
 
 struct family {
@@ -127,8 +127,8 @@ void metric_observe_us(struct metric *metric, int64_t microseconds)
 		return;
 	atomic_fetch_add_explicit(&metric->value, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&metric->sum_us, microseconds, memory_order_relaxed);
-	for (size_t i = 0; i < BUCKET_COUNT; i++) {
-		if (microseconds <= BUCKETS_US[i]) {
+	for (size_t i = 0; i < METRIC_BOUNDS; i++) {
+		if (microseconds <= METRIC_BOUNDS_US[i]) {
 			atomic_fetch_add_explicit(&metric->buckets[i], 1, memory_order_relaxed);
 			break;
 		}
@@ -145,6 +145,18 @@ int64_t metric_sum_us(const struct metric *metric)
 	return metric == NULL ? 0 : atomic_load_explicit(&metric->sum_us, memory_order_relaxed);
 }
 
+void metric_read_buckets(const struct metric *metric, int64_t ret_counts[METRIC_BOUNDS + 1])
+{
+	int64_t below = 0;
+	for (size_t i = 0; i < METRIC_BOUNDS; i++) {
+		ret_counts[i] = atomic_load_explicit(&metric->buckets[i], memory_order_relaxed);
+		below += ret_counts[i];
+	}
+	// They are read one by one while others count.
+	int64_t above = metric_value(metric) - below;
+	ret_counts[METRIC_BOUNDS] = above < 0 ? 0 : above;
+}
+
 static void render_plain(const struct family *family, const struct metric *metric, struct buffer *out)
 {
 	const char *brace = metric->labels[0] == '\0' ? "" : "{";
@@ -156,10 +168,10 @@ static void render_histogram(const struct family *family, const struct metric *m
 {
 	const char *comma = metric->labels[0] == '\0' ? "" : ",";
 	int64_t below = 0;
-	for (size_t i = 0; i < BUCKET_COUNT; i++) {
+	for (size_t i = 0; i < METRIC_BOUNDS; i++) {
 		below += atomic_load_explicit(&metric->buckets[i], memory_order_relaxed);
 		buffer_append_format(out, "%s_bucket{%s%sle=\"%g\"} %lld\n", family->name, metric->labels, comma,
-		                     (double)BUCKETS_US[i] / 1e6, (long long)below);
+		                     (double)METRIC_BOUNDS_US[i] / 1e6, (long long)below);
 	}
 	int64_t count = metric_value(metric);
 	// The counts are read one by one while others count: +Inf must not be under the last bucket.

@@ -34,5 +34,11 @@ int64_t metric_value(const struct metric *metric);
 // The sum of a histogram's observations, in microseconds.
 int64_t metric_sum_us(const struct metric *metric);
 
+// How many observations fell into each bucket of a histogram: above the bound before its own, up to that; the last one
+// has no bound. Bounds in microseconds.
+#define METRIC_BOUNDS 16
+extern const int64_t METRIC_BOUNDS_US[METRIC_BOUNDS];
+void metric_read_buckets(const struct metric *metric, int64_t ret_counts[METRIC_BOUNDS + 1]);
+
 // Append the whole registry in Prometheus' text format, HELP and TYPE once a name. Any thread.
 void metrics_render(struct metrics *metrics, struct buffer *out);

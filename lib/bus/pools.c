@@ -144,6 +144,7 @@ static void add_shown(json_t *pools, const json_t *heartbeat, const json_t *show
 	(void)json_array_insert_new(json_object_get(pool, "transcoders"), 0, one);
 	(void)json_object_set_new(one, "sandbox", json_string(text_of(heartbeat, "sandbox")));
 	(void)json_object_set_new(one, "codecs", json_string(text_of(heartbeat, "codecs")));
+	(void)json_object_set(one, "job_bounds_us", json_object_get(heartbeat, "job_bounds_us"));
 	if (is_set(shown, "backs_off"))
 		(void)json_object_set_new(pool, "backs_off", json_true());
 	for (size_t i = 0; i < sizeof SUMS / sizeof SUMS[0]; i++)

@@ -30,7 +30,9 @@ extern const struct bus_pool_range BUS_POOL_RANGES[];
 // An array of {name, setting{workers, prefetch, nice, paused, …, source, revision, by, at}, workers_wanted,
 // workers_running, waiting, done, attempts_failed, jobs_failed, job_ms, busy_ms, taken, transcoders[…]}. The sums leave
 // late transcoders out; taken: every one of the others works by the setting; job_ms: the time of all jobs done, claim
-// to acknowledgement; busy_ms: what workers spent on decoding. The caller drops it.
+// to acknowledgement; busy_ms: what workers spent on decoding. Of each
+// transcoder also job_counts, the histogram of its jobs' times, with the buckets' bounds job_bounds_us. The caller
+// drops it.
 enum rc bus_pools_read(struct bus *bus, const struct settings *settings, json_t **ret_pools,
                        struct err *err) MUST_CHECK;
 

@@ -13,7 +13,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { alignLines, rateOf } from '../../console/rates.js';
+import { alignLines, quantile, rateOf } from '../../console/rates.js';
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
 const PASSWORD = randomBytes(18).toString('base64url');
@@ -142,6 +142,20 @@ test('a slider turns the pool, by the keyboard alone', async () => {
   assert.equal(Number(await slider.inputValue()), before);
 });
 
+test('limits let the pool adjust itself, and the card says so', async () => {
+  const pool = page.getByRole('article', { name: 'fast' });
+  const turn = async (name, value) => {
+    await pool.getByRole('slider', { name }).fill(String(value));
+    await page.locator('#status', { hasText: `fast: ${name} is now ${value}.` }).waitFor({ state: 'attached' });
+  };
+  await turn('At most', 3);
+  await turn('At least', 1);
+  await pool.getByText('adjusts itself, 1 to 3 in each transcoder').waitFor();
+  assert.match(control('pool', 'list'), /^fast .* 1-3 /m);
+  control('pool', 'set', 'fast', '--workers-min', '0', '--workers-max', '0');
+  await pool.getByText('adjusts itself').waitFor({ state: 'detached' });
+});
+
 test('a pool is paused and resumed', async () => {
   const pool = page.getByRole('article', { name: 'fast' });
   await pool.getByRole('button', { name: 'Pause pool fast' }).click();
@@ -223,15 +237,24 @@ test('it fits a phone, and logs out', async () => {
 });
 
 test('rates come from the counters of heartbeats, and a restart is no rate', () => {
-  const pool = (seconds, done, spent) => ({
+  const pool = (seconds, done, counts) => ({
     name: 'p',
-    transcoders: [{ worker: 'w', late: false, time: new Date(seconds * 1000).toISOString(), done, job_ms: spent }],
+    transcoders: [{ worker: 'w', late: false, time: new Date(seconds * 1000).toISOString(), done, job_counts: counts, job_bounds_us: [1e6, 2e6] }],
   });
-  assert.deepEqual(rateOf(pool(0, 100, 9000)), { perSecond: null, milliseconds: null });
-  assert.deepEqual(rateOf(pool(3, 106, 9600)), { perSecond: 2, milliseconds: 100 });
-  assert.deepEqual(rateOf(pool(3, 106, 9600)), { perSecond: 2, milliseconds: 100 });
-  assert.deepEqual(rateOf(pool(6, 1, 50)), { perSecond: null, milliseconds: null });
-  assert.deepEqual(rateOf(pool(9, 1, 50)), { perSecond: 0, milliseconds: null });
+  assert.deepEqual(rateOf(pool(0, 100, [90, 10, 0])), { perSecond: null, p95: null });
+  // Twenty more, nineteen of them within a second: 95 % of them lie right at its end.
+  assert.deepEqual(rateOf(pool(4, 120, [109, 11, 0])), { perSecond: 5, p95: 1 });
+  assert.deepEqual(rateOf(pool(4, 120, [109, 11, 0])), { perSecond: 5, p95: 1 });
+  assert.deepEqual(rateOf(pool(8, 1, [1, 0, 0])), { perSecond: null, p95: null });
+  assert.deepEqual(rateOf(pool(12, 1, [1, 0, 0])), { perSecond: 0, p95: null });
+});
+
+test('a quantile is looked for in the buckets, as Prometheus does', () => {
+  assert.equal(quantile(0.95, [1e6, 2e6], []), null);
+  assert.equal(quantile(0.95, [1e6, 2e6], [0, 0, 0]), null);
+  assert.equal(quantile(0.5, [1e6, 2e6], [10, 0, 0]), 0.5);
+  assert.equal(quantile(0.5, [1e6, 2e6], [0, 10, 0]), 1.5);
+  assert.equal(quantile(0.95, [1e6, 2e6], [0, 0, 3]), 2); // more than can be told
 });
 
 test('a plot keeps the lines of its pools when another one comes', () => {

@@ -46,6 +46,12 @@ static void histograms_are_cumulative(void **state)
 	assert_non_null(strstr(out.data, "safelight_c_seconds_bucket{r=\"x\",le=\"+Inf\"} 3\n"));
 	assert_non_null(strstr(out.data, "safelight_c_seconds_sum{r=\"x\"} 100.004000\n"));
 	assert_non_null(strstr(out.data, "safelight_c_seconds_count{r=\"x\"} 3\n"));
+	// The same, each by itself.
+	int64_t counts[METRIC_BOUNDS + 1];
+	metric_read_buckets(seconds, counts);
+	assert_int_equal(METRIC_BOUNDS_US[2], 5000);
+	for (size_t i = 0; i <= METRIC_BOUNDS; i++)
+		assert_int_equal(counts[i], i == 0 || i == 2 || i == METRIC_BOUNDS ? 1 : 0);
 	buffer_done(&out);
 	metrics_free(metrics);
 }
