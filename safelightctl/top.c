@@ -53,7 +53,7 @@ static void add_backlog(json_t *pools, const struct bus_health *health)
 	{
 		struct bus_health_backlog backlog = bus_health_backlog(health, report_text(pool, "name"));
 		(void)json_object_set_new(pool, "backlog",
-		                          json_integer((json_int_t)(backlog.pending + backlog.in_hand)));
+		                          json_integer((json_int_t)backlog.pending + (json_int_t)backlog.in_hand));
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "http/trace.h"
 
 #define TELEMETRY_SLOW_US 1000000
+#define STATUS_OVER_QUOTA 507
 
 // Status classes as label values; index 0: the client had gone.
 static const char *const STATUS_CLASSES[] = { "aborted", "1xx", "2xx", "3xx", "4xx", "5xx" };
@@ -94,6 +95,12 @@ static int64_t own_time_us(const struct http_request *request)
 	return request->answered_us - (request->begun_us != 0 ? request->begun_us : request->started_us);
 }
 
+// An account that is over its quota is told so by a 5xx (RFC 4918 §11.5), and nothing of ours has failed.
+static bool is_our_failure(unsigned status)
+{
+	return status >= 500 && status != STATUS_OVER_QUOTA;
+}
+
 static void record_span(const struct http_request *request, unsigned status, int64_t took_us)
 {
 	char name[128];
@@ -109,7 +116,7 @@ static void record_span(const struct http_request *request, unsigned status, int
 	                                   .kind = TRACE_SERVER,
 	                                   .started_us = now_us - took_us,
 	                                   .ended_us = now_us,
-	                                   .failed = status >= 500,
+	                                   .failed = is_our_failure(status),
 	                                   .attributes = { { "http.request.method", request->method, 0 },
 	                                                   { "http.route", route, 0 },
 	                                                   { "http.response.status_code", NULL, status },
@@ -119,7 +126,7 @@ static void record_span(const struct http_request *request, unsigned status, int
 // The log's threshold is higher: a ring is for looking at, a log for being kept.
 static void keep_notable(const struct http_request *request, unsigned status, int64_t took_us)
 {
-	if (status < 500 && took_us < HTTP_NOTABLE_US)
+	if (!is_our_failure(status) && took_us < HTTP_NOTABLE_US)
 		return;
 	struct http_notable notable = { .at_us = clock_now_us(),
 		                        .took_us = took_us,
@@ -135,14 +142,16 @@ void telemetry_end(struct http_telemetry *telemetry, const struct http_request *
 	int64_t took_us = request->answered_us == 0 ? 0 : own_time_us(request);
 	size_t index = request->route == NULL ? telemetry->route_count : request->route_index;
 	struct route_metrics *metrics = &telemetry->routes[index];
-	size_t class = status / 100 < STATUS_CLASS_COUNT ? status / 100 : STATUS_CLASS_COUNT - 1;
+	// By whose fault it is: the objectives and their alerts count what failed on our side.
+	unsigned group = status == STATUS_OVER_QUOTA ? 4 : status / 100;
+	size_t class = group < STATUS_CLASS_COUNT ? group : STATUS_CLASS_COUNT - 1;
 	metric_add(telemetry->in_flight, -1);
 	metric_add(metrics->requests[class], 1);
 	if (request->answered_us != 0)
 		metric_observe_us(metrics->seconds, took_us);
 	record_span(request, status, took_us);
 	keep_notable(request, status, took_us);
-	bool notable = status >= 500 || took_us >= TELEMETRY_SLOW_US;
+	bool notable = is_our_failure(status) || took_us >= TELEMETRY_SLOW_US;
 	LOG_EVENT(notable ? LOG_INFO : LOG_DEBUG, "http_request", LOG_TEXT("request_id", request->id),
 	          LOG_TEXT("method", request->method),
 	          LOG_TEXT("route", request->route == NULL ? NULL : request->route->path), LOG_INT("status", status),

@@ -2,6 +2,7 @@
 #include "tests/unit/test_http_support.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "http/notable.h"
 
 #define SLOW_MS (HTTP_NOTABLE_US / 1000 + 20)
@@ -22,6 +23,11 @@ static void fail_on_our_side(struct http_request *request)
 	http_respond_problem(request, 503, "unavailable", "Not now.");
 }
 
+static void refuse_beyond_quota(struct http_request *request)
+{
+	http_respond_problem(request, 507, "quota-exceeded", "No room.");
+}
+
 static void fail_on_theirs(struct http_request *request)
 {
 	http_respond_problem(request, 400, "invalid-request", "No.");
@@ -31,7 +37,8 @@ TEST_ROUTE(route_quick, .method = "GET", .path = "/quick", .run = ROUTE_EVENT, .
 TEST_ROUTE(route_slow, .method = "GET", .path = "/slow", .run = ROUTE_WORKER, .handle = answer_slowly);
 TEST_ROUTE(route_ours, .method = "GET", .path = "/ours/{name}", .run = ROUTE_EVENT, .handle = fail_on_our_side);
 TEST_ROUTE(route_theirs, .method = "GET", .path = "/theirs", .run = ROUTE_EVENT, .handle = fail_on_theirs);
-static const struct route *const ROUTES[] = { &route_quick, &route_slow, &route_ours, &route_theirs };
+TEST_ROUTE(route_quota, .method = "GET", .path = "/quota", .run = ROUTE_EVENT, .handle = refuse_beyond_quota);
+static const struct route *const ROUTES[] = { &route_quick, &route_slow, &route_ours, &route_theirs, &route_quota };
 
 static void ask(const struct http_server *server, const char *path, const char *id, unsigned wanted)
 {
@@ -64,6 +71,7 @@ static void slow_and_failed_ones_are_kept(void **state)
 	ask(server, "/quick", "a-quick-one", 204);
 	ask(server, "/theirs", "their-mistake", 400);
 	ask(server, "/nowhere", "no-route", 404);
+	ask(server, "/quota", "over-quota", 507);
 	ask(server, "/ours/secret?token=secret", "our-failure", 503);
 	assert_int_equal(await_kept(server, 2, latest), 2);
 
@@ -103,12 +111,35 @@ static void the_oldest_make_room(void **state)
 	http_server_drain(server, 1000);
 }
 
+// What the objectives are held against: a full account is no failure of ours.
+static void failures_of_ours_are_counted_as_such(void **state)
+{
+	(void)state;
+	struct metrics *metrics = metrics_new();
+	struct http_server_config config = test_config(ROUTES, sizeof ROUTES / sizeof ROUTES[0]);
+	config.metrics = metrics;
+	struct http_server *server = test_start(&config);
+	ask(server, "/quota", "over-quota", 507);
+	ask(server, "/ours/x", "our-failure", 503);
+	http_server_drain(server, 1000);
+	struct buffer out;
+	buffer_init(&out, 1024 * 1024);
+	metrics_render(metrics, &out);
+	assert_holds(out.data, "safelight_http_requests_total{route=\"/quota\",method=\"GET\",status=\"4xx\"} 1\n");
+	assert_holds(out.data, "safelight_http_requests_total{route=\"/quota\",method=\"GET\",status=\"5xx\"} 0\n");
+	assert_holds(out.data,
+	             "safelight_http_requests_total{route=\"/ours/{name}\",method=\"GET\",status=\"5xx\"} 1\n");
+	buffer_done(&out);
+	metrics_free(metrics);
+}
+
 int main(void)
 {
 	log_init("test", LOG_ERROR); // each of these requests is a line
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slow_and_failed_ones_are_kept),
 		cmocka_unit_test(the_oldest_make_room),
+		cmocka_unit_test(failures_of_ours_are_counted_as_such),
 	};
 	return cmocka_run_group_tests_name("http notable", tests, NULL, NULL);
 }
