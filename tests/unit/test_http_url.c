@@ -22,6 +22,10 @@ static void urls_are_taken_apart(void **state)
 		{ "https://user@example.org/", 0, false },
 		{ "https://user:word@example.org/", 0, false },
 		{ "https://example.org/#a", 0, false },
+		{ "https://example.org/#", 0, false },
+		{ "https:/example.org/", 0, false },
+		{ "https:/ps://example.org/", 0, false },
+		{ "https://@example.org/", 0, false },
 		{ "ftp://example.org/", 0, false },
 		{ "file:///etc/passwd", 0, false },
 		{ "gopher://example.org/", 0, false },
@@ -32,6 +36,7 @@ static void urls_are_taken_apart(void **state)
 		{ "https://example.org/\n", 0, false },
 		{ "https://ex\xc3\xa4mple.org/", 0, false },
 		{ "https://example.org:99999/", 0, false },
+		{ "https://example.org:0/", 0, false },
 		{ "", 0, false },
 	};
 	for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
