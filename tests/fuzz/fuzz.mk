@@ -27,7 +27,7 @@ fuzz: $(BUILD)/fuzz/all.a ## fuzz every parser that meets outside bytes, FUZZ_SE
 		name=$${target#fuzz_}; mkdir -p $(BUILD)/fuzz/$$name; echo "  FUZZ  $$name"; \
 		clang $(filter-out -MMD -MP,$(CPPFLAGS)) $(FUZZ_FLAGS) -fsanitize=fuzzer tests/fuzz/$$target.c $(BUILD)/fuzz/all.a \
 			-o $(BUILD)/fuzz/$$target $(FUZZ_LIBS) && \
-		$(BUILD)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=0 -verbosity=0 \
+		$(BUILD)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -artifact_prefix=$(BUILD)/fuzz/ -print_final_stats=0 -verbosity=0 \
 			$(BUILD)/fuzz/$$name tests/fuzz/corpus/$$name || exit 1; done
 .PHONY: fuzz
 -include $(FUZZ_OBJECTS:.o=.d)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crypto.h"
+#include "base/encoding.h"
 #include "tests/integration/support/account.h"
 #include "tests/integration/support/http.h"
 #include "tests/integration/support/stack.h"
@@ -14,6 +16,8 @@
 #define READY_MS 60000
 // At the point furthest from any land.
 #define PHOTO_WITH_POSITION "samples/photos/dunes-exif6.jpg"
+// Full of EXIF (tests/pictures/make.sh), with CANARY in whatever is nobody's business.
+#define PHOTO_WITH_TRACES "tests/pictures/traces.jpg"
 #define PHOTO "samples/photos/tide.jpg"
 
 static struct test_account account;
@@ -73,6 +77,18 @@ static void keep_positions(const struct test_account *who, bool kept)
 
 // ---- EXIF and positions ---------------------------------------------------------------------------------------------
 
+static void assert_is_hash_of(const char *path, const char *text)
+{
+	size_t length;
+	uint8_t digest[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+	char *data = test_file_read(path, &length);
+	sha256_of(data, length, digest);
+	encode_hex(digest, sizeof digest, hex);
+	free(data);
+	assert_string_equal(text, hex);
+}
+
 static void a_picture_says_what_it_is(void **state)
 {
 	struct test_reply reply;
@@ -81,6 +97,8 @@ static void a_picture_says_what_it_is(void **state)
 	upload_photo(&account, PHOTO_WITH_POSITION, id);
 	read_media(&account, id, &reply);
 	assert_int_equal(test_json_int(reply.json, "width"), 1200);
+	assert_int_equal(test_json_int(reply.json, "height"), 1600);
+	assert_is_hash_of(PHOTO_WITH_POSITION, test_json_text(reply.json, "sha256"));
 	assert_int_equal(test_json_int(reply.json, "frames"), 1);
 	assert_int_equal(test_json_int(reply.json, "pages"), 1);
 	assert_int_equal(strlen(test_json_text(reply.json, "blurhash")), 28);
@@ -93,6 +111,42 @@ static void a_picture_says_what_it_is(void **state)
 	assert_null(test_json_at(reply.json, "items.0.exif"));
 	test_reply_done(&reply);
 	assert_int_equal(test_sql_int("SELECT count(*) FROM media_positions WHERE media_id = $1::uuid", id, NULL), 0);
+}
+
+static void what_the_camera_wrote_is_the_owners(void **state)
+{
+	static const char *const texts[][2] = { { "exif.captured_at", "2026-06-21T23:59:58-03:30" },
+		                                { "exif.make", "Lamp & Co" },
+		                                { "exif.model", "L-1" },
+		                                { "exif.lens", "Lens 4.25mm f/1.8" } };
+	static const struct {
+		const char *name;
+		double value;
+	} numbers[] = { { "exif.exposure_time", 0.02 },
+		        { "exif.f_number", 1.8 },
+		        { "exif.iso", 400 },
+		        { "exif.focal_length", 4.25 },
+		        { "exif.focal_length_35mm", 26 } };
+	struct test_reply reply;
+	char id[37];
+	int64_t captured, wanted;
+	(void)state;
+	upload_photo(&account, PHOTO_WITH_TRACES, id);
+	read_media(&account, id, &reply);
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		assert_string_equal(test_json_text(reply.json, texts[i][0]), texts[i][1]);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		assert_float_equal(json_number_value(test_json_at(reply.json, numbers[i].name)), numbers[i].value,
+		                   1e-9);
+	assert_int_equal(json_object_size(test_json_at(reply.json, "exif")), 9); // no position, nor anything else
+	assert_true(clock_parse_rfc3339("2026-06-22T03:29:58Z", &wanted));
+	assert_true(clock_parse_rfc3339(test_json_text(reply.json, "captured_at"), &captured));
+	assert_int_equal(captured, wanted);
+	assert_null(strstr(reply.body, "CANARY"));
+	test_reply_done(&reply);
+	assert_int_equal(test_sql_int("SELECT count(*) FROM media WHERE id = $1::uuid AND media::text LIKE '%CANARY%'",
+	                              id, NULL),
+	                 0);
 }
 
 static void assert_nowhere(const struct test_reply *reply)
@@ -252,6 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_picture_says_what_it_is),
+		cmocka_unit_test(what_the_camera_wrote_is_the_owners),
 		cmocka_unit_test(positions_are_kept_while_wanted),
 		cmocka_unit_test(copies_are_found),
 		cmocka_unit_test(another_files_checksum_is_rejected),
