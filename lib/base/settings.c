@@ -203,7 +203,7 @@ static const char PRESET_HELP[] =
         ";step.w1280 = 1280\n"
         ";step.w2048 = 2048\n"
         "; Sizes that are made when somebody first asks for them ([cdn] on_demand), in the required formats; the first line\n"
-        "; replaces all, `on_demand.none =` leaves none.\n"
+        "; replaces all, `on_demand.none =` leaves none. They need a required encoding.jpeg: their URLs are negotiated.\n"
         ";on_demand.w960 = 960\n"
         ";on_demand.w1600 = 1600\n"
         ";on_demand.w3840 = 3840\n"

@@ -118,6 +118,18 @@ static enum rc check_names(const struct preset *preset, struct err *err)
 	return RC_OK;
 }
 
+// URLs of sizes on demand are negotiated, and what every client takes must be among what may be answered
+// (media/delivery.h).
+static enum rc check_on_demand(const struct settings *settings, const struct preset *preset, struct err *err)
+{
+	if (!settings->cdn_on_demand || preset->on_demand_count == 0 ||
+	    (preset_on_demand_formats(preset) & FORMAT_BIT(FORMAT_JPEG)) != 0)
+		return RC_OK;
+	return err_set(err, RC_INVALID,
+	               "[preset.%s] sizes on demand need a required encoding.jpeg; without it: on_demand.none =",
+	               preset->name);
+}
+
 // `ready` must not wait for a pool that nobody runs.
 static enum rc check_pools(const struct settings *settings, const struct preset *preset, struct err *err)
 {
@@ -155,6 +167,8 @@ static enum rc read_lines(const struct settings *settings, struct preset_set *se
 		rc = check_pools(settings, &set->presets[i], err);
 		if (rc == RC_OK)
 			rc = check_names(&set->presets[i], err);
+		if (rc == RC_OK)
+			rc = check_on_demand(settings, &set->presets[i], err);
 		if (rc != RC_OK && last_lines[i] > 0)
 			return err_prefix(err, rc, "%s:%d", settings->file, last_lines[i]);
 	}

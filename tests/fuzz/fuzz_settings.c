@@ -23,7 +23,8 @@ static void check_presets(const struct settings *settings)
 		struct preset_planned plan[PRESET_STEPS_MAX];
 		const struct preset *preset = &set->presets[i];
 		assert(preset->step_count <= PRESET_STEPS_MAX && preset->encoding_count <= PRESET_ENCODINGS_MAX);
-		assert(preset_on_demand_formats(preset) != 0);
+		assert(!settings->cdn_on_demand || preset->on_demand_count == 0 ||
+		       (preset_on_demand_formats(preset) & FORMAT_BIT(FORMAT_JPEG)) != 0);
 		size_t count = preset_plan(preset, 3000, 1, plan);
 		for (size_t j = 0; j < count; j++)
 			assert(plan[j].size.width >= 1 && plan[j].size.height >= 1 &&

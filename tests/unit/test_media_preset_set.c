@@ -184,6 +184,26 @@ static void sizes_on_demand(void **state)
 	preset_set_free(set);
 }
 
+// Their URLs are negotiated, so JPEG must be among what is made; a preset without them may do without it.
+static void sizes_on_demand_need_jpeg(void **state)
+{
+#define ON_DEMAND "[cdn]\non_demand = true\n[preset.x]\n"
+	(void)state;
+	static const char *const refused[] = { ON_DEMAND "encoding.webp = required\n",
+		                               ON_DEMAND "encoding.jpeg = optional\nencoding.webp = required\n" };
+	struct preset_set *set = NULL;
+	struct err err = { 0 };
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		assert_int_equal(read_presets(refused[i], &set, &err), RC_INVALID);
+		assert_non_null(strstr(err.text,
+		                       "[preset.x] sizes on demand need a required encoding.jpeg; without it: "
+		                       "on_demand.none ="));
+	}
+	assert_int_equal(read_presets(ON_DEMAND "on_demand.none =\nencoding.webp = required\n", &set, &err), RC_OK);
+	assert_int_equal(preset_set_find(set, "x")->encoding_count, 1);
+	preset_set_free(set);
+}
+
 static void what_is_wrong_is_named_with_file_and_line(void **state)
 {
 	(void)state;
@@ -264,6 +284,7 @@ int main(void)
 		cmocka_unit_test(the_help_shows_the_built_in_one),
 		cmocka_unit_test(a_section_says_it_all),
 		cmocka_unit_test(sizes_on_demand),
+		cmocka_unit_test(sizes_on_demand_need_jpeg),
 		cmocka_unit_test(what_is_wrong_is_named_with_file_and_line),
 		cmocka_unit_test(names_are_checked),
 	};
