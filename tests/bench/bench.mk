@@ -12,6 +12,10 @@ bench-search: $(BUILD)/bin/safelightctl ## search at a million items of one owne
 	$(Q)BUILD="$(BUILD)" tests/bench/search.sh
 .PHONY: bench-search
 
+bench-migrate: $(BUILD)/bin/safelightctl ## how long the migrations of search take at a million items
+	$(Q)BUILD="$(BUILD)" tests/bench/migrate.sh
+.PHONY: bench-migrate
+
 $(BUILD)/tests/bench/ingest_sql: $(BUILD)/obj/tests/bench/ingest_sql.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"

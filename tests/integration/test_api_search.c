@@ -100,6 +100,16 @@ static void filters_narrow(void **state)
 	assert_found(&owner, "/v1/search?q=sunset&tag=snow", "Mountains|");
 	assert_found(&owner, "/v1/search?q=sunset&tag=desert", "");
 	assert_found(&owner, "/v1/search?q=sunset&kind=photo", "");
+	// A tag is the tag as it was written, though the index knows its words alone, or has none of it.
+	struct test_account account;
+	char id[37];
+	test_account_new(&account);
+	create(&account, "{\"title\":\"Trip one\",\"tags\":[\"Rot-Wei\\u00df 1!\",\"\\ud83c\\udf0a\"]}", id);
+	create(&account, "{\"title\":\"Trip two\",\"tags\":[\"rot\",\"weiss\",\"1\"]}", id);
+	assert_found(&account, "/v1/search?q=trip&tag=Rot-Wei%C3%9F+1!", "Trip one|");
+	assert_found(&account, "/v1/search?q=trip&tag=rot", "Trip two|");
+	assert_found(&account, "/v1/search?q=trip&tag=%F0%9F%8C%8A", "Trip one|");
+	test_account_done(&account);
 }
 
 static void nobody_finds_what_is_others(void **state)
@@ -142,6 +152,11 @@ static void what_changes_is_found_as_it_is_now(void **state)
 	assert_found(&account, "/v1/search?q=invoice+2026+receipt+newname", "Newname|");
 	assert_found(&account, "/v1/search?q=invoice&kind=file", "Newname|");
 	assert_found(&account, "/v1/search?q=invoice&kind=photo", "");
+	assert_found(&account, "/v1/search?q=invoice&kind=animation", "");
+	assert_found(&account, "/v1/search?q=file", ""); // what narrows by kind is no word
+	free(test_sql_text("UPDATE media SET kind = 'document' WHERE id = $1::uuid", media_id, NULL));
+	assert_found(&account, "/v1/search?q=invoice&kind=file", "");
+	assert_found(&account, "/v1/search?q=invoice&kind=document", "Newname|");
 	test_http_json("DELETE", media_path, account.access_token, NULL, &reply);
 	test_assert_status(&reply, 204);
 	test_reply_done(&reply);
