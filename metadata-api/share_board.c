@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/encoding.h"
+#include "base/fingerprint.h"
 #include "base/limits.h"
 #include "base/metrics.h"
 #include "base/settings.h"
@@ -201,10 +202,10 @@ static void end_look(struct entry *entry)
 // An answer of the look's stamp, made so long ago; the text is the entry's from now on.
 static void take_text(struct entry *entry, char *text, size_t length, int64_t age_ms)
 {
-	uint8_t digest[SHA256_SIZE];
+	uint8_t digest[FINGERPRINT_SIZE];
 	char hash[BASE64_TEXT_SIZE(ETAG_HASH_BYTES)];
 	free(entry->text);
-	sha256_of(text, length, digest);
+	fingerprint_of(text, length, digest);
 	encode_base64url(digest, ETAG_HASH_BYTES, hash);
 	(void)snprintf(entry->etag, sizeof entry->etag, "\"%s\"", hash);
 	entry->text = text;
