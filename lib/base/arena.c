@@ -2,12 +2,17 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+// The first blocks are as large as glibc's per-thread cache takes: most requests need no more, and longer blocks are
+// searched for, and gathered, under a lock.
+#define ARENA_FIRST_BYTES (1032 - sizeof(struct arena_block))
+#define ARENA_FIRST_BLOCKS 2
 #define ARENA_BLOCK_BYTES 8192
 #define ARENA_ALIGNMENT _Alignof(max_align_t)
 
@@ -21,6 +26,7 @@ struct arena_block {
 struct arena {
 	size_t limit;
 	size_t handed_out;
+	unsigned blocks;
 	struct arena_block *newest;
 };
 
@@ -68,6 +74,19 @@ void arena_clear(struct arena *arena)
 	kept->used = 0;
 }
 
+static bool add_block(struct arena *arena, size_t least)
+{
+	size_t usual = arena->blocks < ARENA_FIRST_BLOCKS && least <= ARENA_FIRST_BYTES ? ARENA_FIRST_BYTES
+	                                                                                : ARENA_BLOCK_BYTES;
+	struct arena_block *block = block_new(least > usual ? least : usual);
+	if (block == NULL)
+		return false;
+	block->next = arena->newest;
+	arena->newest = block;
+	arena->blocks++;
+	return true;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	if (size > arena->limit)
@@ -79,11 +98,9 @@ void *arena_alloc(struct arena *arena, size_t size)
 		return NULL;
 	struct arena_block *block = arena->newest;
 	if (block == NULL || block->size - block->used < rounded) {
-		block = block_new(rounded > ARENA_BLOCK_BYTES ? rounded : ARENA_BLOCK_BYTES);
-		if (block == NULL)
+		if (!add_block(arena, rounded))
 			return NULL;
-		block->next = arena->newest;
-		arena->newest = block;
+		block = arena->newest;
 	}
 	void *memory = block->data + block->used;
 	block->used += rounded;

@@ -25,6 +25,21 @@ int64_t clock_monotonic_us(void)
 	return clock_read_us(CLOCK_MONOTONIC);
 }
 
+// The proleptic Gregorian date of a day counted from the epoch (H. Hinnant, "chrono-Compatible Low-Level Date
+// Algorithms", civil_from_days). gmtime_r takes a lock of the whole process.
+static void split_days(int64_t days, struct tm *ret_parts)
+{
+	days += 719468; // from 0000-03-01
+	int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+	int64_t day_of_era = days - era * 146097;
+	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	int64_t month = (5 * day_of_year + 2) / 153; // from March
+	ret_parts->tm_mday = (int)(day_of_year - (153 * month + 2) / 5 + 1);
+	ret_parts->tm_mon = (int)(month < 10 ? month + 2 : month - 10);
+	ret_parts->tm_year = (int)(year_of_era + era * 400 + (month >= 10) - 1900);
+}
+
 static int64_t split_seconds(int64_t epoch_us, struct tm *ret_parts)
 {
 	int64_t seconds = epoch_us / US_PER_SECOND;
@@ -33,8 +48,10 @@ static int64_t split_seconds(int64_t epoch_us, struct tm *ret_parts)
 		rest += US_PER_SECOND;
 		seconds--;
 	}
-	time_t value = (time_t)seconds;
-	(void)gmtime_r(&value, ret_parts);
+	int64_t days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
+	int of_day = (int)(seconds - days * 86400);
+	*ret_parts = (struct tm){ .tm_hour = of_day / 3600, .tm_min = of_day / 60 % 60, .tm_sec = of_day % 60 };
+	split_days(days, ret_parts);
 	return rest;
 }
 

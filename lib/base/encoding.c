@@ -1,15 +1,36 @@
 // Hex, base64, percent-encoding, UTF-8.
 #include "base/encoding.h"
 
+#include <endian.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/buffer.h"
 
+// Without a table or a branch, so that secrets leave no trace; eight digits at once, since answers are full of ids.
+// 39 lie between '9' + 1 and 'a'.
+static uint64_t hex_digits(uint32_t bytes)
+{
+	uint64_t digits = le32toh(bytes);
+	digits = (digits | digits << 16) & 0x0000ffff0000ffff;
+	digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
+	digits = (digits >> 4 | digits << 8) & 0x0f0f0f0f0f0f0f0f; // the high half stands first
+	uint64_t is_letter = (digits + 0x0606060606060606) >> 4 & 0x0101010101010101;
+	return htole64(digits + 0x3030303030303030 + is_letter * 39);
+}
+
 void encode_hex(const void *data, size_t length, char *ret_text)
 {
-	(void)sodium_bin2hex(ret_text, 2 * length + 1, data, length);
+	const char *bytes = data;
+	for (size_t at = 0; at < length; at += 4) {
+		size_t count = length - at < 4 ? length - at : 4;
+		uint32_t four = 0;
+		memcpy(&four, bytes + at, count);
+		uint64_t digits = hex_digits(four);
+		memcpy(ret_text + 2 * at, &digits, 2 * count);
+	}
+	ret_text[2 * length] = '\0';
 }
 
 static int hex_value(char digit)

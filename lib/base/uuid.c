@@ -28,15 +28,19 @@ static const int GROUPS[] = { 4, 2, 2, 2, 6 };
 
 void uuid_format(const struct uuid *uuid, char ret_text[UUID_TEXT_SIZE])
 {
-	const uint8_t *byte = uuid->bytes;
+	char digits[2 * sizeof uuid->bytes + 1];
+	encode_hex(uuid->bytes, sizeof uuid->bytes, digits);
+	const char *from = digits;
 	char *text = ret_text;
 	for (size_t group = 0; group < sizeof GROUPS / sizeof GROUPS[0]; group++) {
+		size_t length = 2 * (size_t)GROUPS[group];
 		if (group > 0)
 			*text++ = '-';
-		encode_hex(byte, (size_t)GROUPS[group], text);
-		byte += GROUPS[group];
-		text += 2 * GROUPS[group];
+		memcpy(text, from, length);
+		from += length;
+		text += length;
 	}
+	*text = '\0';
 }
 
 bool uuid_parse(const char *text, struct uuid *ret_uuid)

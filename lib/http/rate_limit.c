@@ -141,10 +141,12 @@ void rate_limit_forget(struct rate_limit *limit, const struct rate_policy *polic
 void rate_limit_address_key(const char *address, char ret_key[RATE_ADDRESS_SIZE])
 {
 	struct in6_addr six;
-	if (inet_pton(AF_INET6, address, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six)) {
+	if (strchr(address, ':') != NULL && inet_pton(AF_INET6, address, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six)) {
 		memset(six.s6_addr + 8, 0, 8);
 		(void)inet_ntop(AF_INET6, &six, ret_key, RATE_ADDRESS_SIZE);
 		return;
 	}
-	(void)snprintf(ret_key, RATE_ADDRESS_SIZE, "%s", address);
+	size_t length = strnlen(address, RATE_ADDRESS_SIZE - 1);
+	memcpy(ret_key, address, length);
+	ret_key[length] = '\0';
 }

@@ -23,7 +23,7 @@ struct http_request *request_new(void)
 	request->method = "";
 	request->path = "/";
 	request->client = "";
-	request->state = REQUEST_READING;
+	atomic_init(&request->state, REQUEST_READING);
 	request->owed = true;
 	buffer_init(&request->body, 0);
 	(void)pthread_mutex_init(&request->lock, NULL);
@@ -92,10 +92,7 @@ bool request_is_owed(struct http_request *request)
 
 enum request_state request_state_now(struct http_request *request)
 {
-	(void)pthread_mutex_lock(&request->lock);
-	enum request_state state = request->state;
-	(void)pthread_mutex_unlock(&request->lock);
-	return state;
+	return atomic_load_explicit(&request->state, memory_order_acquire);
 }
 
 bool http_request_is_over(struct http_request *request)

@@ -121,8 +121,8 @@ struct http_request {
 	int64_t window_bytes;
 	struct http_feed *feed; // the answer is one; not to be looked into after QUEUED
 
-	pthread_mutex_t lock; // guards what follows
-	enum request_state state;
+	pthread_mutex_t lock; // guards what follows; the state may be read without it
+	_Atomic enum request_state state;
 	bool owed; // the duty to answer is not discharged
 	bool timed_out;
 	unsigned status;

@@ -28,10 +28,16 @@ const struct route *http_request_route(const struct http_request *request)
 	return request->route;
 }
 
+// Most names differ in their first letter already.
+static bool is_named(const struct http_pair *pair, const char *name)
+{
+	return ((pair->name[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(pair->name, name) == 0;
+}
+
 const char *request_header_at(const struct http_request *request, const char *name, size_t n)
 {
 	for (size_t i = 0; i < request->headers.count; i++)
-		if (strcasecmp(request->headers.items[i].name, name) == 0 && n-- == 0)
+		if (is_named(&request->headers.items[i], name) && n-- == 0)
 			return request->headers.items[i].value;
 	return NULL;
 }
@@ -40,7 +46,7 @@ size_t request_header_count(const struct http_request *request, const char *name
 {
 	size_t count = 0;
 	for (size_t i = 0; i < request->headers.count; i++)
-		count += strcasecmp(request->headers.items[i].name, name) == 0;
+		count += is_named(&request->headers.items[i], name);
 	return count;
 }
 

@@ -1,6 +1,7 @@
 // Makes responses and hands them to the request.
 #include "http/respond.h"
 
+#include <assert.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,31 @@ static void deliver(struct http_request *request, unsigned status, const char *c
 	} else if (taken != NULL) {
 		buffer_done(taken);
 	}
+	request_deliver(request, response, status, ANSWER_BY_HANDLER);
+}
+
+// The pieces as libmicrohttpd takes them. It copies the array once more, into the connection's memory when it sends.
+static struct MHD_Response *make_response_of_pieces(const struct http_piece *pieces, size_t count,
+                                                    void (*release)(void *owner), void *owner)
+{
+	struct MHD_IoVec vectors[HTTP_PIECES_MAX];
+	assert(count <= HTTP_PIECES_MAX);
+	for (size_t i = 0; i < count; i++)
+		vectors[i] = (struct MHD_IoVec){ .iov_base = pieces[i].data, .iov_len = pieces[i].length };
+	return MHD_create_response_from_iovec(vectors, (unsigned)count, release, owner);
+}
+
+void http_respond_pieces(struct http_request *request, unsigned status, const char *content_type,
+                         const struct http_piece *pieces, size_t count, void (*release)(void *owner), void *owner)
+{
+	struct MHD_Response *response = NULL;
+	assert(strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0);
+	if (request_state_now(request) < REQUEST_ANSWERED)
+		response = make_response_of_pieces(pieces, count, release, owner);
+	if (response != NULL)
+		add_headers(response, request, content_type, request->answer_headers);
+	else
+		release(owner);
 	request_deliver(request, response, status, ANSWER_BY_HANDLER);
 }
 

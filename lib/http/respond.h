@@ -35,6 +35,17 @@ void http_respond_buffer(struct http_request *request, unsigned status, const ch
 // The same with application/json.
 void http_respond_json(struct http_request *request, unsigned status, struct buffer *taken);
 
+// A body that is sent from where it lies: `count` pieces (copied; what they point to is not), at most
+// HTTP_PIECES_MAX, which live until release(owner) is called: once, on any thread, perhaps before this returns. For
+// GET and HEAD: such an answer is neither held back nor kept for a repeat.
+#define HTTP_PIECES_MAX 1000
+struct http_piece {
+	const char *data;
+	size_t length;
+};
+void http_respond_pieces(struct http_request *request, unsigned status, const char *content_type,
+                         const struct http_piece *pieces, size_t count, void (*release)(void *owner), void *owner);
+
 // No body (204, 304, 202 …).
 void http_respond_empty(struct http_request *request, unsigned status);
 

@@ -47,16 +47,16 @@ struct trace_exporter {
 
 void trace_new_span(const char *parent, char ret_traceparent[TRACE_PARENT_SIZE])
 {
+	static const char PATTERN[TRACE_PARENT_SIZE] = "00-00000000000000000000000000000000-0000000000000000-01";
 	uint8_t fresh[24];
 	char hex[2 * sizeof fresh + 1];
+	bool has_parent = parent != NULL && text_is_traceparent(parent);
 	random_fill_id(fresh, sizeof fresh);
 	encode_hex(fresh, sizeof fresh, hex);
-	if (parent != NULL && text_is_traceparent(parent)) {
-		memmove(ret_traceparent, parent, TRACE_PARENT_SIZE);
-		memcpy(ret_traceparent + 36, hex, 16);
-		return;
-	}
-	(void)snprintf(ret_traceparent, TRACE_PARENT_SIZE, "00-%.32s-%.16s-01", hex, hex + 32);
+	memmove(ret_traceparent, has_parent ? parent : PATTERN, TRACE_PARENT_SIZE);
+	if (!has_parent)
+		memcpy(ret_traceparent + 3, hex + 16, 32);
+	memcpy(ret_traceparent + 36, hex, 16);
 }
 
 static void write_attribute(struct json_write *json, const char *key, const char *text, int64_t number)

@@ -1,6 +1,8 @@
 // base/clock and base/uuid.
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -19,6 +21,25 @@ static void formats_times(void **state)
 	assert_string_equal(text, "0026-11-03T00:00:00.000Z");
 	clock_format_rfc3339(-1, text);
 	assert_string_equal(text, "1969-12-31T23:59:59.999Z");
+}
+
+// Each day of the years 1 to 9999, at some second of it.
+static void every_date_is_gmtimes(void **state)
+{
+	(void)state;
+	for (int64_t day = -719162; day < 2932896; day++) {
+		int64_t seconds = day * 86400 + (day & 0xffff) * 61 % 86400;
+		time_t value = (time_t)seconds;
+		struct tm parts;
+		char text[CLOCK_TEXT_SIZE], wanted[96];
+		clock_format_rfc3339(seconds * 1000000, text);
+		if (gmtime_r(&value, &parts) == NULL)
+			fail_msg("day %lld", (long long)day);
+		(void)snprintf(wanted, sizeof wanted, "%04d-%02d-%02dT%02d:%02d:%02d.000Z", parts.tm_year + 1900,
+		               parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+		if (strcmp(text, wanted) != 0)
+			fail_msg("%s, but gmtime says %s", text, wanted);
+	}
 }
 
 static void parses_what_is_rfc3339_and_nothing_else(void **state)
@@ -102,8 +123,11 @@ static void refuses_what_is_no_uuid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(formats_times),           cmocka_unit_test(parses_what_is_rfc3339_and_nothing_else),
-		cmocka_unit_test(deadlines_pass),          cmocka_unit_test(uuids_round_trip_and_sort_by_time),
+		cmocka_unit_test(every_date_is_gmtimes),
+		cmocka_unit_test(formats_times),
+		cmocka_unit_test(parses_what_is_rfc3339_and_nothing_else),
+		cmocka_unit_test(deadlines_pass),
+		cmocka_unit_test(uuids_round_trip_and_sort_by_time),
 		cmocka_unit_test(refuses_what_is_no_uuid),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

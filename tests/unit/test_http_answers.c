@@ -1,6 +1,8 @@
 // The server: answers, who calls, CORS, built-in routes, starting.
 #include "test_http_support.h"
 
+#include <stdatomic.h>
+
 #include "base/metrics.h"
 
 #define USER_TOKEN "Authorization: user\r\n"
@@ -41,6 +43,27 @@ static void get_too_much(struct http_request *request)
 	http_respond_json(request, 200, &out);
 }
 
+// Pieces of this many bytes together, which say when they are not needed any more.
+#define PIECE_BYTES 30000
+static char piece_bytes[PIECE_BYTES];
+static atomic_int pieces_released;
+
+static void release_pieces(void *owner)
+{
+	assert_ptr_equal(owner, piece_bytes);
+	atomic_fetch_add(&pieces_released, 1);
+}
+
+static void get_pieces(struct http_request *request)
+{
+	const struct http_piece pieces[] = { { piece_bytes, 1 },
+		                             { piece_bytes + 1, 0 },
+		                             { piece_bytes + 1, PIECE_BYTES - 10 },
+		                             { piece_bytes + PIECE_BYTES - 9, 9 } };
+	http_respond_pieces(request, 200, "text/plain", pieces, sizeof pieces / sizeof pieces[0], release_pieces,
+	                    piece_bytes);
+}
+
 static void get_id(struct http_request *request)
 {
 	struct uuid id;
@@ -64,6 +87,7 @@ TEST_ROUTE(route_id, .method = "GET", .path = "/ids/{name}", .handle = get_id);
 TEST_ROUTE(route_tagged, .method = "GET", .path = "/tagged", .handle = get_tagged);
 TEST_ROUTE(route_rc, .method = "GET", .path = "/rc/{name}", .handle = get_rc);
 TEST_ROUTE(route_too_much, .method = "GET", .path = "/too-much", .handle = get_too_much);
+TEST_ROUTE(route_pieces, .method = "GET", .path = "/pieces", .handle = get_pieces);
 TEST_ROUTE(route_forget, .method = "GET", .path = "/forget", .handle = forget);
 TEST_ROUTE(route_forget_worker, .method = "GET", .path = "/forget-worker", .handle = forget, .run = ROUTE_WORKER);
 TEST_ROUTE(route_options, .method = "OPTIONS", .path = "/tagged", .handle = get_options);
@@ -71,9 +95,9 @@ TEST_ROUTE(route_user, .method = "GET", .path = "/user", .handle = test_echo, .a
 TEST_ROUTE(route_admin, .method = "GET", .path = "/admin", .handle = test_echo, .auth = ROUTE_ADMIN);
 TEST_ROUTE(route_optional, .method = "GET", .path = "/optional", .handle = test_echo, .auth = ROUTE_OPTIONAL);
 
-static const struct route *const ROUTES[] = { &route_echo, &route_id,       &route_tagged,  &route_options,
-	                                      &route_rc,   &route_too_much, &route_forget,  &route_forget_worker,
-	                                      &route_user, &route_admin,    &route_optional };
+static const struct route *const ROUTES[] = { &route_echo, &route_id,       &route_tagged,   &route_options,
+	                                      &route_rc,   &route_too_much, &route_forget,   &route_forget_worker,
+	                                      &route_user, &route_admin,    &route_optional, &route_pieces };
 #define ROUTE_COUNT (sizeof ROUTES / sizeof ROUTES[0])
 
 static enum rc authenticate(void *context, const struct http_request *request, bool *ret_present,
@@ -186,6 +210,35 @@ static void test_if_none_match(void **state)
 			fail_msg("%s: %d", rows[i].header, answer.status);
 		assert_header(&answer, "ETag", "\"v7\"");
 	}
+}
+
+// Two answers on one connection, one to HEAD, and one to a client that has left: each lets its pieces go once.
+static void test_pieces(void **state)
+{
+	static const char ASK[] = " /pieces HTTP/1.1\r\nHost: x\r\n\r\n";
+	static const char *const METHODS[] = { "GET", "HEAD", "GET" };
+	struct raw_answer answer;
+	char line[64];
+	int fd = raw_connect(*state);
+	for (size_t i = 0; i < sizeof piece_bytes; i++)
+		piece_bytes[i] = (char)('a' + i % 26);
+	for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
+		bool is_head = strcmp(METHODS[i], "HEAD") == 0;
+		(void)snprintf(line, sizeof line, "%s%s", METHODS[i], ASK);
+		assert_true(raw_send(fd, line));
+		raw_read(fd, is_head, &answer);
+		assert_int_equal(answer.status, 200);
+		assert_header(&answer, "Content-Length", "30000");
+		assert_header(&answer, "Content-Type", "text/plain");
+		assert_int_equal(answer.body_length, is_head ? 0 : sizeof piece_bytes);
+		assert_memory_equal(answer.body, piece_bytes, answer.body_length);
+	}
+	(void)snprintf(line, sizeof line, "GET%s", ASK);
+	assert_true(raw_send(fd, line));
+	(void)close(fd);
+	for (int i = 0; i < 500 && atomic_load(&pieces_released) < 4; i++)
+		clock_sleep_ms(10);
+	assert_int_equal(atomic_load(&pieces_released), 4);
 }
 
 static void test_errors_become_problems(void **state)
@@ -424,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_standard_headers),
 		cmocka_unit_test(test_own_headers),
 		cmocka_unit_test(test_if_none_match),
+		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_errors_become_problems),
 		cmocka_unit_test(test_unfit_answers_become_500),
 		cmocka_unit_test(test_authentication),
