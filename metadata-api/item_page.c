@@ -2,14 +2,13 @@
 #include "metadata-api/item_page.h"
 
 #include "base/arena.h"
-#include "base/buffer.h"
-#include "base/json_write.h"
 #include "http/request.h"
 #include "http/respond.h"
 #include "metadata-api/item_columns.h"
 #include "metadata-api/item_view.h"
-#include "metadata-api/media_view.h"
+#include "metadata-api/media_cards.h"
 #include "metadata-api/reply.h"
+#include "metadata-api/reply_pieces.h"
 
 // A page on its way; lives in the request's arena.
 struct answering {
@@ -18,31 +17,29 @@ struct answering {
 	item_sort_key *sort_key;
 };
 
-static void write_page(struct media_view *view)
+static void write_page(struct media_cards *media)
 {
-	const struct answering *answering = view->context;
-	const struct db_result *items = view->media;
+	const struct answering *answering = media->context;
+	const struct db_result *items = media->rows;
 	size_t rows = db_result_rows(items);
 	bool has_next = rows > answering->page->limit;
 	if (has_next)
 		rows = answering->page->limit;
-	struct buffer out;
-	struct json_write json;
+	struct reply_pieces pieces;
 	struct item_row last = { 0 };
 	int64_t sort_key = 0;
-	buffer_init(&out, LIMIT_RESPONSE_BYTES);
-	json_write_init(&json, &out);
-	json_write_object_begin(&json, NULL);
-	json_write_array_begin(&json, "items");
+	reply_pieces_init(&pieces, rows);
+	json_write_object_begin(&pieces.json, NULL);
+	json_write_array_begin(&pieces.json, "items");
 	for (size_t row = 0; row < rows; row++) {
 		item_read(items, row, &last);
 		sort_key = answering->sort_key(items, row);
-		item_view_write(view, &json, &last, row, row + 1);
+		item_view_write(media, &pieces, &last, row, row + 1);
 	}
-	json_write_array_end(&json);
-	reply_write_next(view->request, &json, answering->page, answering->list, has_next, sort_key, &last.id);
-	json_write_object_end(&json);
-	reply_json(view->request, 0, &out);
+	json_write_array_end(&pieces.json);
+	reply_write_next(media->request, &pieces.json, answering->page, answering->list, has_next, sort_key, &last.id);
+	json_write_object_end(&pieces.json);
+	reply_pieces_answer(media->request, 0, &pieces);
 }
 
 void item_page_answer(struct http_request *request, struct db_result *taken, const struct reply_page *page,
@@ -55,5 +52,5 @@ void item_page_answer(struct http_request *request, struct db_result *taken, con
 		return;
 	}
 	*answering = (struct answering){ .page = page, .list = list, .sort_key = sort_key };
-	media_view_take(request, taken, ITEM_COLUMN_COUNT, write_page, answering);
+	media_cards_take(request, taken, ITEM_COLUMN_COUNT, write_page, answering);
 }

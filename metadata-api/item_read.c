@@ -22,15 +22,15 @@ const struct db_statement item_find_statement = {
 #define TEXT_OF_EXPANDED(number) #number
 
 static const struct db_batch WITH_MEDIA_BATCH = { .types = { DB_BATCH_UUID, DB_BATCH_UUID },
-	                                          .order = "r.position, r.id" };
+	                                          .order = "r.media_position, r.media_key" };
 
 const struct db_statement item_with_media_statement = {
 	.name = "item_with_media",
-	.sql = "SELECT " ITEM_AND_COVER_COLUMNS
+	.sql = "SELECT " ITEM_COLUMNS ", m.id AS media_key, m.version AS media_version, m.position AS media_position "
 	       "FROM (SELECT id FROM items WHERE owner_id = $1 AND id = $2 AND deleted_at IS NULL) w "
-	       "LEFT JOIN LATERAL (SELECT n.*, row_number() OVER (ORDER BY n.position, n.id) AS turn FROM media n "
-	       "  WHERE n.item_id = w.id AND n.owner_id = $1 AND n.deleted_at IS NULL ORDER BY n.position, n.id "
-	       "  LIMIT " TEXT_OF(
+	       "LEFT JOIN LATERAL (SELECT n.id, n.version, n.position, row_number() OVER (ORDER BY n.position, n.id) AS turn "
+	       "  FROM media n WHERE n.item_id = w.id AND n.owner_id = $1 AND n.deleted_at IS NULL "
+	       "  ORDER BY n.position, n.id LIMIT " TEXT_OF(
 	               ITEM_MEDIA_MAX) ") m ON true "
 	                               "LEFT JOIN items i ON i.id = w.id AND coalesce(m.turn, 1) = 1 ORDER BY m.position, m.id",
 	.parameter_count = 2,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/buffer.h"
 #include "base/json_write.h"
 #include "db/pipeline.h"
 #include "http/body.h"
@@ -12,9 +11,9 @@
 #include "http/respond.h"
 #include "metadata-api/api.h"
 #include "metadata-api/item_columns.h"
-#include "metadata-api/media_view.h"
+#include "metadata-api/media_cards.h"
 #include "metadata-api/replica.h"
-#include "metadata-api/reply.h"
+#include "metadata-api/reply_pieces.h"
 
 static void write_uuid(struct json_write *json, const char *name, const struct uuid *id)
 {
@@ -39,14 +38,16 @@ void item_view_write_fields(struct json_write *json, const struct item_row *item
 	json_write_time(json, "updated_at", item->updated_at);
 }
 
-void item_view_write(const struct media_view *view, struct json_write *json, const struct item_row *item, size_t first,
-                     size_t end)
+void item_view_write(const struct media_cards *cards, struct reply_pieces *pieces, const struct item_row *item,
+                     size_t first, size_t end)
 {
+	struct json_write *json = &pieces->json;
 	json_write_object_begin(json, NULL);
 	item_view_write_fields(json, item);
 	json_write_array_begin(json, "media");
 	for (size_t row = first; row < end; row++)
-		media_view_write(view, json, NULL, row);
+		if (cards->items[row].text != NULL)
+			reply_pieces_add(pieces, cards->items[row].text);
 	json_write_array_end(json);
 	json_write_object_end(json);
 }
@@ -57,20 +58,18 @@ struct item_reading {
 	unsigned status;
 };
 
-static void answer(struct media_view *view)
+static void answer(struct media_cards *cards)
 {
-	const struct item_reading *reading = view->context;
+	const struct item_reading *reading = cards->context;
 	struct item_row item;
-	struct buffer out;
-	struct json_write json;
-	item_read(view->media, 0, &item);
-	buffer_init(&out, LIMIT_RESPONSE_BYTES);
-	json_write_init(&json, &out);
-	item_view_write(view, &json, &item, 0, db_result_rows(view->media));
+	struct reply_pieces pieces;
+	item_read(cards->rows, 0, &item);
+	reply_pieces_init(&pieces, db_result_rows(cards->rows));
+	item_view_write(cards, &pieces, &item, 0, db_result_rows(cards->rows));
 	if (reading->status == 200)
-		reply_json(view->request, item.version, &out);
+		reply_pieces_answer(cards->request, item.version, &pieces);
 	else
-		http_respond_json(view->request, reading->status, &out);
+		reply_pieces_answer_as(cards->request, reading->status, &pieces);
 }
 
 static void on_item(void *context, struct db_result *result, const struct db_failure *failure)
@@ -85,7 +84,7 @@ static void on_item(void *context, struct db_result *result, const struct db_fai
 		db_result_free(result);
 		return;
 	}
-	media_view_take(reading->request, result, ITEM_COLUMN_COUNT, answer, reading);
+	media_cards_take(reading->request, result, ITEM_COLUMN_COUNT, answer, reading);
 }
 
 void item_view_answer(struct http_request *request, const struct uuid *id, unsigned status)

@@ -79,7 +79,7 @@ static void load_variants(struct media_view *view, const struct uuid *media_ids,
 		view_fail(view, &err);
 }
 
-static int64_t choose_expiry(const struct media_audience *audience, const struct uuid *media_id)
+int64_t media_view_expiry(const struct media_audience *audience, const struct uuid *media_id)
 {
 	int64_t expiry = delivery_expiry(clock_now_us() / 1000000, audience->url_seconds, media_id);
 	return audience->latest_expiry > 0 && audience->latest_expiry < expiry ? audience->latest_expiry : expiry;
@@ -92,9 +92,8 @@ static size_t find_texts(struct media_view *view, struct uuid *ret_missing)
 	for (size_t row = 0; row < db_result_rows(view->media); row++) {
 		struct media_text *text = &view->texts[row];
 		struct variant_key *key = &text->key;
-		if (!catalog_media_read_key(view->media, row, view->media_at, &key->media_id, &key->version))
-			continue;
-		key->expiry = choose_expiry(&view->audience, &key->media_id);
+		catalog_media_read_key(view->media, row, &key->media_id, &key->version);
+		key->expiry = media_view_expiry(&view->audience, &key->media_id);
 		text->text = variant_cache_find(view->api->variants, key);
 		if (text->text == NULL)
 			ret_missing[missing++] = key->media_id;
@@ -163,20 +162,6 @@ void media_view_continue(struct http_request *request, const struct db_statement
 	}
 }
 
-void media_view_take(struct http_request *request, struct db_result *taken, size_t media_at,
-                     void (*done)(struct media_view *view), void *context)
-{
-	struct media_view *view = view_new(request, done, context);
-	if (view == NULL) {
-		http_respond_rc(request, &(struct err){ .rc = RC_NO_MEMORY });
-		db_result_free(taken);
-		return;
-	}
-	view->media = taken;
-	view->media_at = media_at;
-	view_go_on(view);
-}
-
 void media_view_load(struct http_request *request, const struct db_statement *statement, const struct db_value *values,
                      void (*done)(struct media_view *view), void *context)
 {
@@ -186,12 +171,8 @@ void media_view_load(struct http_request *request, const struct db_statement *st
 
 void media_view_write(const struct media_view *view, struct json_write *json, const char *name, size_t row)
 {
-	struct uuid id;
-	int64_t version;
 	struct media_row media;
-	if (!catalog_media_read_key(view->media, row, view->media_at, &id, &version))
-		return;
-	catalog_media_read_at(view->media, row, view->media_at, &media);
+	catalog_media_read(view->media, row, &media);
 	json_write_object_begin(json, name);
 	if (view->audience.is_shared)
 		catalog_media_write_shared(json, &media);
@@ -201,7 +182,8 @@ void media_view_write(const struct media_view *view, struct json_write *json, co
 		json_write_raw(json, "exif", media.exif, strlen(media.exif));
 	else if (view->audience.sees_exif)
 		json_write_null(json, "exif");
-	int64_t expiry = view->texts == NULL ? choose_expiry(&view->audience, &id) : view->texts[row].key.expiry;
+	int64_t expiry =
+	        view->texts == NULL ? media_view_expiry(&view->audience, &media.id) : view->texts[row].key.expiry;
 	if (view->texts == NULL) {
 		variant_view_write(view->api, view->variants, &media, expiry, json, NULL);
 	} else if (view->texts[row].text != NULL) {

@@ -27,13 +27,12 @@ struct media_audience {
 
 struct media_text;
 
-// What a reading gives: rows with a media each, and the published variants of those that have no text yet.
+// What a reading gives: rows of media, and the published variants of those that have no text yet.
 struct media_view {
 	struct http_request *request; // NULL when there is no single one; then done is not used
 	const struct api *api;
 	struct media_audience audience;
 	struct db_result *media;
-	size_t media_at;            // the column at which a media's columns begin; a NULL id there: the row has none
 	struct db_result *variants; // NULL when none were wanted
 	struct media_text *texts;   // of each row; NULL: none are kept
 	void (*done)(struct media_view *view);
@@ -50,12 +49,11 @@ void media_view_load(struct http_request *request, const struct db_statement *st
 void media_view_continue(struct http_request *request, const struct db_statement *statement,
                          const struct db_value *values, void (*done)(struct media_view *view), void *context);
 
-// The same for rows that are there already, whose media columns begin at column media_at: takes the result.
-void media_view_take(struct http_request *request, struct db_result *taken, size_t media_at,
-                     void (*done)(struct media_view *view), void *context);
-
-// Write row `row` of view->media as one JSON object with variants and srcset; nothing when the row has no media.
+// Write row `row` of view->media as one JSON object with variants and srcset.
 void media_view_write(const struct media_view *view, struct json_write *json, const char *name, size_t row);
 
 // Answer with the caller's media `id`, or 404. Suspends the request; call as the last act of a handler.
 void media_view_answer(struct http_request *request, const struct uuid *id);
+
+// Until when the URLs of a media live for them: the same for all who ask within some time.
+int64_t media_view_expiry(const struct media_audience *audience, const struct uuid *media_id);

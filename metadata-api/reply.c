@@ -7,7 +7,6 @@
 
 #include "base/buffer.h"
 #include "base/encoding.h"
-#include "base/fingerprint.h"
 #include "base/json_write.h"
 #include "http/request.h"
 #include "http/respond.h"
@@ -16,17 +15,22 @@
 #define ETAG_HASH_BYTES 12
 #define FILTERS_MAX 8
 
-void reply_json(struct http_request *request, int64_t version, struct buffer *taken)
+bool reply_is_known(struct http_request *request, int64_t version, const uint8_t fingerprint[FINGERPRINT_SIZE])
 {
-	uint8_t digest[FINGERPRINT_SIZE];
 	char hash[BASE64_TEXT_SIZE(ETAG_HASH_BYTES)], etag[64];
-	fingerprint_of(buffer_text(taken), taken->length, digest);
-	encode_base64url(digest, ETAG_HASH_BYTES, hash);
+	encode_base64url(fingerprint, ETAG_HASH_BYTES, hash);
 	if (version > 0)
 		(void)snprintf(etag, sizeof etag, "\"%lld.%s\"", (long long)version, hash);
 	else
 		(void)snprintf(etag, sizeof etag, "\"%s\"", hash);
-	if (http_request_if_none_match(request, etag)) {
+	return http_request_if_none_match(request, etag);
+}
+
+void reply_json(struct http_request *request, int64_t version, struct buffer *taken)
+{
+	uint8_t digest[FINGERPRINT_SIZE];
+	fingerprint_of(buffer_text(taken), taken->length, digest);
+	if (reply_is_known(request, version, digest)) {
 		buffer_done(taken);
 		return;
 	}

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fingerprint.h"
 #include "base/limits.h"
 #include "media/cursor.h"
 
@@ -14,6 +15,9 @@ struct json_write;
 // 200 with the JSON in `taken`, or 304 when the caller has it already: the ETag is `"<version>.<hash of the JSON>"`, so
 // that it names both the content (If-None-Match) and the row's version (If-Match). version 0: no version in it.
 void reply_json(struct http_request *request, int64_t version, struct buffer *taken);
+
+// The same for an answer that is told by its fingerprint: sets the ETag, and is true when 304 has been answered.
+bool reply_is_known(struct http_request *request, int64_t version, const uint8_t fingerprint[FINGERPRINT_SIZE]);
 
 // The version that If-Match asks for: a quoted ETag of ours, or a quoted plain version. False when there is a header
 // that is neither: 400 has been answered. *ret_version is 0 when there is none, or "*". A weak tag counts as well,

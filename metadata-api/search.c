@@ -18,7 +18,7 @@
 
 #define QUESTION_BYTES 256
 // Behind the columns of the item and its cover.
-#define RANK_COLUMN (ITEM_COLUMN_COUNT + MEDIA_COLUMN_COUNT)
+#define RANK_COLUMN ITEM_AND_COVER_COLUMN_COUNT
 
 // $1 owner, $2 question, $3 tag, $4 kind, $5 and $6 behind which rank and item, $7 limit.
 static const struct db_statement SEARCH = {

@@ -61,10 +61,33 @@ static void release(struct kept *kept)
 		free(kept);
 }
 
+static struct kept *kept_of(const struct variant_text *text)
+{
+	return (struct kept *)(uintptr_t)((const char *)text - offsetof(struct kept, text));
+}
+
+const struct variant_text *variant_text_new(const struct variant_key *key, const char *text, size_t length)
+{
+	struct kept *kept = malloc(sizeof *kept + length);
+	if (kept == NULL)
+		return NULL;
+	atomic_init(&kept->references, 1);
+	kept->key = *key;
+	kept->text.length = length;
+	memcpy(kept->text.text, text, length);
+	fingerprint_of(text, length, kept->text.fingerprint);
+	return &kept->text;
+}
+
+void variant_text_hold(const struct variant_text *text)
+{
+	atomic_fetch_add_explicit(&kept_of(text)->references, 1, memory_order_relaxed);
+}
+
 void variant_text_release(const struct variant_text *text)
 {
 	if (text != NULL)
-		release((struct kept *)(uintptr_t)((const char *)text - offsetof(struct kept, text)));
+		release(kept_of(text));
 }
 
 static size_t size_of(const struct kept *kept)
@@ -82,7 +105,7 @@ static struct kept **slot_of(struct variant_cache *cache, const struct variant_k
 
 static bool keys_equal(const struct variant_key *left, const struct variant_key *right)
 {
-	return left->version == right->version && left->expiry == right->expiry &&
+	return left->version == right->version && left->expiry == right->expiry && left->is_media == right->is_media &&
 	       uuid_equal(&left->media_id, &right->media_id);
 }
 
@@ -143,11 +166,12 @@ const struct variant_text *variant_cache_find(struct variant_cache *cache, const
 	return kept == NULL ? NULL : &kept->text;
 }
 
-static bool add_locked(struct variant_cache *cache, struct kept *kept)
+static void add_locked(struct variant_cache *cache, struct kept *kept)
 {
 	if (look_up(cache, &kept->key) != NULL)
-		return false;
+		return;
 	struct kept **slot = slot_of(cache, &kept->key);
+	variant_text_hold(&kept->text);
 	kept->chain = *slot;
 	*slot = kept;
 	link_newest(cache, kept);
@@ -155,21 +179,13 @@ static bool add_locked(struct variant_cache *cache, struct kept *kept)
 	while (cache->bytes > cache->limit)
 		drop(cache, cache->oldest);
 	metric_set(cache->held, (int64_t)cache->bytes);
-	return true;
 }
 
-void variant_cache_keep(struct variant_cache *cache, const struct variant_key *key, const char *text, size_t length)
+void variant_cache_keep(struct variant_cache *cache, const struct variant_text *text)
 {
-	struct kept *kept = sizeof *kept + length > cache->limit ? NULL : malloc(sizeof *kept + length);
-	if (kept == NULL)
+	if (size_of(kept_of(text)) > cache->limit)
 		return;
-	atomic_init(&kept->references, 1);
-	kept->key = *key;
-	kept->text.length = length;
-	memcpy(kept->text.text, text, length);
 	(void)pthread_mutex_lock(&cache->lock);
-	bool added = add_locked(cache, kept);
+	add_locked(cache, kept_of(text));
 	(void)pthread_mutex_unlock(&cache->lock);
-	if (!added)
-		free(kept);
 }

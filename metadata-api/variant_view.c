@@ -129,13 +129,24 @@ static void write_srcset(const struct writing *writing, struct json_write *json)
 	buffer_done(&scratch);
 }
 
-// True when what was written is what the media has at the version that names the text: it was read with the variants,
-// or the media shows none.
-static bool may_keep(const struct writing *writing, const struct variant_key *key)
+bool variant_view_is_of_version(const struct db_result *variants, const struct media_row *media)
 {
-	if (writing->count == 0)
-		return writing->media->published_generation == 0;
-	return writing->shown[0].row.media_version == key->version;
+	struct variant_row variant;
+	size_t first = 0, end = 0;
+	if (variants != NULL)
+		catalog_variants_find(variants, &media->id, &first, &end);
+	if (first == end)
+		return media->published_generation == 0;
+	catalog_variant_read(variants, first, &variant);
+	return variant.media_version == media->version;
+}
+
+static void keep(const struct api *api, const struct variant_key *key, const char *text, size_t length)
+{
+	const struct variant_text *made = variant_text_new(key, text, length);
+	if (made != NULL)
+		variant_cache_keep(api->variants, made);
+	variant_text_release(made);
 }
 
 // Write an object with all members. Without its braces it is the text that is kept.
@@ -169,8 +180,8 @@ void variant_view_write(const struct api *api, const struct db_result *variants,
 	if (writing.shown != NULL && buffer_ok(&object) && buffer_ok(&writing.url_texts)) {
 		const char *members = buffer_text(&object) + 1;
 		json_write_raw(json, NULL, members, object.length - 2);
-		if (keep_as != NULL && may_keep(&writing, keep_as))
-			variant_cache_keep(api->variants, keep_as, members, object.length - 2);
+		if (keep_as != NULL && variant_view_is_of_version(variants, media))
+			keep(api, keep_as, members, object.length - 2);
 	} else {
 		json->out->failed = true; // shows as "the answer would not fit"
 	}

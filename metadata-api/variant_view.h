@@ -1,6 +1,7 @@
 // A media's variants as JSON, with their signed URLs, and srcset ready to paste.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct api;
@@ -14,3 +15,7 @@ struct variant_key;
 // (variant_cache.h); NULL: it is not.
 void variant_view_write(const struct api *api, const struct db_result *variants, const struct media_row *media,
                         int64_t expiry, struct json_write *json, const struct variant_key *keep_as);
+
+// True when the variants are what the media has at the version that it was read with: they were read then too, or it
+// shows none. What is written of both may be kept under that version.
+bool variant_view_is_of_version(const struct db_result *variants, const struct media_row *media);

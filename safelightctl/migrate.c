@@ -8,8 +8,8 @@
 #include "safelightctl/reach.h"
 #include "safelightctl/report.h"
 
-// For waiting for another runner, and for all migrations: one that writes a large table anew takes minutes, and is begun
-// again from nothing when it is given up (`make bench-migrate` times them at a million items).
+// For waiting for another runner, and for all migrations: one that writes a large table anew takes minutes, and is
+// begun again from nothing when it is given up (`make bench-migrate` times them at a million items).
 #define MIGRATE_MS 3600000
 
 struct migrating {

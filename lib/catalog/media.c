@@ -56,6 +56,8 @@ enum media_column {
 static_assert(COLUMN_COUNT == MEDIA_COLUMN_COUNT, "each column is selected");
 
 static const struct db_batch find_batch = { .types = { DB_BATCH_UUID, DB_BATCH_UUID } };
+static const struct db_batch of_items_batch = { .types = { DB_BATCH_UUID, DB_BATCH_TEXT, DB_BATCH_BIGINT },
+	                                        .order = "r.item_place, r.position, r.id" };
 static const struct db_batch variants_batch = { .types = { DB_BATCH_TEXT },
 	                                        .order = "r.media_id, r.width, r.name, r.format" };
 
@@ -84,13 +86,15 @@ const struct db_statement catalog_media_find_own_statement = {
 const struct db_statement catalog_media_of_items_statement = {
 	.name = "media_of_items",
 	.sql = "SELECT " MEDIA_COLUMNS(
-	        "NULL::jsonb") "FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (item_id, place) "
+	        "NULL::jsonb") ", wanted.place AS item_place "
+	                       "FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (item_id, place) "
 	                       "JOIN items i ON i.id = wanted.item_id "
 	                       "CROSS JOIN LATERAL (SELECT * FROM media n WHERE n.item_id = wanted.item_id AND n.owner_id = $1 "
 	                       "AND n.deleted_at IS NULL ORDER BY $3::bigint = 1 AND n.id IS NOT DISTINCT FROM i.cover_media_id DESC, "
 	                       "n.position, n.id LIMIT $3) m ORDER BY wanted.place, m.position, m.id",
 	.parameter_count = 3,
 	.read_only = true,
+	.batch = &of_items_batch,
 };
 
 static const struct db_statement find_by_sha256_statement = {
@@ -128,78 +132,69 @@ void catalog_media_of_items_values(const struct uuid *owner_id, const char *item
 	ret_values[2] = db_int64(limit);
 }
 
-static void read_facts(const struct db_result *result, size_t row, size_t at, struct media_row *media)
+static void read_facts(const struct db_result *result, size_t row, struct media_row *media)
 {
-	media->width = read_number(result, row, at + COLUMN_WIDTH);
-	media->height = read_number(result, row, at + COLUMN_HEIGHT);
-	media->orientation = read_number(result, row, at + COLUMN_ORIENTATION);
-	media->frames = read_number(result, row, at + COLUMN_FRAMES);
-	media->pages = read_number(result, row, at + COLUMN_PAGES);
-	media->thumbhash = db_result_bytes(result, row, at + COLUMN_THUMBHASH, &media->thumbhash_length);
-	media->blurhash = db_result_text(result, row, at + COLUMN_BLURHASH);
-	media->dominant_rgb = db_result_is_null(result, row, at + COLUMN_DOMINANT_COLOR)
+	media->width = read_number(result, row, COLUMN_WIDTH);
+	media->height = read_number(result, row, COLUMN_HEIGHT);
+	media->orientation = read_number(result, row, COLUMN_ORIENTATION);
+	media->frames = read_number(result, row, COLUMN_FRAMES);
+	media->pages = read_number(result, row, COLUMN_PAGES);
+	media->thumbhash = db_result_bytes(result, row, COLUMN_THUMBHASH, &media->thumbhash_length);
+	media->blurhash = db_result_text(result, row, COLUMN_BLURHASH);
+	media->dominant_rgb = db_result_is_null(result, row, COLUMN_DOMINANT_COLOR)
 	                              ? -1
-	                              : (int32_t)db_result_int64(result, row, at + COLUMN_DOMINANT_COLOR);
-	media->exif = db_result_text(result, row, at + COLUMN_EXIF);
-	media->captured_at = db_result_time_us(result, row, at + COLUMN_CAPTURED_AT);
-	media->has_focal = !db_result_is_null(result, row, at + COLUMN_FOCAL_X);
-	media->focal_x = db_result_double(result, row, at + COLUMN_FOCAL_X);
-	media->focal_y = db_result_double(result, row, at + COLUMN_FOCAL_Y);
-	media->preset = db_result_text(result, row, at + COLUMN_PRESET);
+	                              : (int32_t)db_result_int64(result, row, COLUMN_DOMINANT_COLOR);
+	media->exif = db_result_text(result, row, COLUMN_EXIF);
+	media->captured_at = db_result_time_us(result, row, COLUMN_CAPTURED_AT);
+	media->has_focal = !db_result_is_null(result, row, COLUMN_FOCAL_X);
+	media->focal_x = db_result_double(result, row, COLUMN_FOCAL_X);
+	media->focal_y = db_result_double(result, row, COLUMN_FOCAL_Y);
+	media->preset = db_result_text(result, row, COLUMN_PRESET);
 }
 
-static void read_times(const struct db_result *result, size_t row, size_t at, struct media_row *media)
+static void read_times(const struct db_result *result, size_t row, struct media_row *media)
 {
-	media->created_at = db_result_time_us(result, row, at + COLUMN_CREATED_AT);
-	media->updated_at = db_result_time_us(result, row, at + COLUMN_UPDATED_AT);
-	media->uploaded_at = db_result_time_us(result, row, at + COLUMN_UPLOADED_AT);
-	media->preview_at = db_result_time_us(result, row, at + COLUMN_PREVIEW_AT);
-	media->ready_at = db_result_time_us(result, row, at + COLUMN_READY_AT);
-}
-
-void catalog_media_read_at(const struct db_result *result, size_t row, size_t at, struct media_row *ret_media)
-{
-	*ret_media = (struct media_row){
-		.id = db_result_uuid(result, row, at + COLUMN_ID),
-		.owner_id = db_result_uuid(result, row, at + COLUMN_OWNER_ID),
-		.has_item = !db_result_is_null(result, row, at + COLUMN_ITEM_ID),
-		.item_id = db_result_uuid(result, row, at + COLUMN_ITEM_ID),
-		.position = (int32_t)db_result_int64(result, row, at + COLUMN_POSITION),
-		.state = read_state(result, row, at + COLUMN_STATE),
-		.reason = read_reason(result, row, at + COLUMN_REASON_CODE),
-		.reason_detail = db_result_text(result, row, at + COLUMN_REASON_DETAIL),
-		.filename = db_result_text(result, row, at + COLUMN_FILENAME),
-		.declared_type = db_result_text(result, row, at + COLUMN_DECLARED_TYPE),
-		.content_type = db_result_text(result, row, at + COLUMN_CONTENT_TYPE),
-		.kind = read_kind(result, row, at + COLUMN_KIND),
-		.size = db_result_int64(result, row, at + COLUMN_SIZE),
-		.declared_sha256 = read_sha256(result, row, at + COLUMN_DECLARED_SHA256),
-		.sha256 = read_sha256(result, row, at + COLUMN_SHA256),
-		.original_key = db_result_text(result, row, at + COLUMN_ORIGINAL_KEY),
-		.original_etag = db_result_text(result, row, at + COLUMN_ORIGINAL_ETAG),
-		.generation = read_number(result, row, at + COLUMN_GENERATION),
-		.published_generation = read_number(result, row, at + COLUMN_PUBLISHED_GENERATION),
-		.alt = db_result_text(result, row, at + COLUMN_ALT),
-		.visibility = db_result_text(result, row, at + COLUMN_VISIBILITY),
-		.version = db_result_int64(result, row, at + COLUMN_VERSION),
-	};
-	read_facts(result, row, at, ret_media);
-	read_times(result, row, at, ret_media);
+	media->created_at = db_result_time_us(result, row, COLUMN_CREATED_AT);
+	media->updated_at = db_result_time_us(result, row, COLUMN_UPDATED_AT);
+	media->uploaded_at = db_result_time_us(result, row, COLUMN_UPLOADED_AT);
+	media->preview_at = db_result_time_us(result, row, COLUMN_PREVIEW_AT);
+	media->ready_at = db_result_time_us(result, row, COLUMN_READY_AT);
 }
 
 void catalog_media_read(const struct db_result *result, size_t row, struct media_row *ret_media)
 {
-	catalog_media_read_at(result, row, 0, ret_media);
+	*ret_media = (struct media_row){
+		.id = db_result_uuid(result, row, COLUMN_ID),
+		.owner_id = db_result_uuid(result, row, COLUMN_OWNER_ID),
+		.has_item = !db_result_is_null(result, row, COLUMN_ITEM_ID),
+		.item_id = db_result_uuid(result, row, COLUMN_ITEM_ID),
+		.position = (int32_t)db_result_int64(result, row, COLUMN_POSITION),
+		.state = read_state(result, row, COLUMN_STATE),
+		.reason = read_reason(result, row, COLUMN_REASON_CODE),
+		.reason_detail = db_result_text(result, row, COLUMN_REASON_DETAIL),
+		.filename = db_result_text(result, row, COLUMN_FILENAME),
+		.declared_type = db_result_text(result, row, COLUMN_DECLARED_TYPE),
+		.content_type = db_result_text(result, row, COLUMN_CONTENT_TYPE),
+		.kind = read_kind(result, row, COLUMN_KIND),
+		.size = db_result_int64(result, row, COLUMN_SIZE),
+		.declared_sha256 = read_sha256(result, row, COLUMN_DECLARED_SHA256),
+		.sha256 = read_sha256(result, row, COLUMN_SHA256),
+		.original_key = db_result_text(result, row, COLUMN_ORIGINAL_KEY),
+		.original_etag = db_result_text(result, row, COLUMN_ORIGINAL_ETAG),
+		.generation = read_number(result, row, COLUMN_GENERATION),
+		.published_generation = read_number(result, row, COLUMN_PUBLISHED_GENERATION),
+		.alt = db_result_text(result, row, COLUMN_ALT),
+		.visibility = db_result_text(result, row, COLUMN_VISIBILITY),
+		.version = db_result_int64(result, row, COLUMN_VERSION),
+	};
+	read_facts(result, row, ret_media);
+	read_times(result, row, ret_media);
 }
 
-bool catalog_media_read_key(const struct db_result *result, size_t row, size_t at, struct uuid *ret_id,
-                            int64_t *ret_version)
+void catalog_media_read_key(const struct db_result *result, size_t row, struct uuid *ret_id, int64_t *ret_version)
 {
-	if (db_result_is_null(result, row, at + COLUMN_ID))
-		return false;
-	*ret_id = db_result_uuid(result, row, at + COLUMN_ID);
-	*ret_version = db_result_int64(result, row, at + COLUMN_VERSION);
-	return true;
+	*ret_id = db_result_uuid(result, row, COLUMN_ID);
+	*ret_version = db_result_int64(result, row, COLUMN_VERSION);
 }
 
 // The first row whose media is not before media_id (after: behind it); rows are in the order of the ids' bytes.

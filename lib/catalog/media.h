@@ -117,7 +117,7 @@ extern const struct db_statement catalog_media_of_items_statement;
 void catalog_media_of_items_values(const struct uuid *owner_id, const char *item_ids, unsigned limit,
                                    struct db_value ret_values[3]);
 
-// An owner's media by their ids, in no order: $1 owner, $2 db_array_of_uuids text. Deleted ones are left out.
+// An owner's media by their ids, in the ids' order: $1 owner, $2 db_array_of_uuids text. Deleted ones are left out.
 extern const struct db_statement catalog_media_of_ids_statement;
 
 // What looks like a media of the owner's: perceptual hashes that differ in at most `distance` of 64 bits, nearest
@@ -145,11 +145,8 @@ extern const struct db_statement catalog_variants_statement;
 // Decode row `row` of a find, list, of-items or of-ids result / of a variants result. The rows must come from those
 // statements.
 void catalog_media_read(const struct db_result *result, size_t row, struct media_row *ret_media);
-// The same where MEDIA_COLUMNS (media_columns.h) begin at column `at` of another statement's rows.
-void catalog_media_read_at(const struct db_result *result, size_t row, size_t at, struct media_row *ret_media);
-// Only what names the row's content: its id and version. False when there is no media in it (an outer join's NULLs).
-bool catalog_media_read_key(const struct db_result *result, size_t row, size_t at, struct uuid *ret_id,
-                            int64_t *ret_version);
+// Only what names the row's content: its id and version.
+void catalog_media_read_key(const struct db_result *result, size_t row, struct uuid *ret_id, int64_t *ret_version);
 // Which rows of a variants result are this media's: [*ret_first, *ret_end).
 void catalog_variants_find(const struct db_result *result, const struct uuid *media_id, size_t *ret_first,
                            size_t *ret_end);

@@ -1,4 +1,4 @@
-// The columns of a media row `m` that statements select, to be decoded by catalog_media_read_at.
+// The columns of a media row `m` that statements select, to be decoded by catalog_media_read.
 #pragma once
 
 // In the order of enum media_column (media.c). EXIF is large and only wanted of one media at a time, so its place takes

@@ -23,6 +23,7 @@ static const struct db_batch list_batch = {
 	           DB_BATCH_TEXT },
 	.order = "r.created_at DESC, r.id DESC",
 };
+static const struct db_batch of_ids_batch = { .types = { DB_BATCH_UUID, DB_BATCH_TEXT }, .order = "r.id" };
 static const struct db_batch list_of_item_batch = {
 	.types = { DB_BATCH_UUID, DB_BATCH_BIGINT, DB_BATCH_UUID, DB_BATCH_BIGINT, DB_BATCH_TEXT, DB_BATCH_TEXT,
 	           DB_BATCH_UUID },
@@ -67,9 +68,10 @@ static const struct db_statement list_of_item_statement = {
 
 const struct db_statement catalog_media_of_ids_statement = {
 	.name = "media_of_ids",
-	.sql = SELECT_MEDIA "AND m.id = ANY ($2::uuid[])",
+	.sql = SELECT_MEDIA "AND m.id = ANY ($2::uuid[]) ORDER BY m.id",
 	.parameter_count = 2,
 	.read_only = true,
+	.batch = &of_ids_batch,
 };
 
 const struct db_statement *const CATALOG_MEDIA_PAGE_STATEMENTS[] = {

@@ -25,7 +25,7 @@ INSERT INTO item_search (item_id, owner_id, created_at, bucket, document, is_sta
 	SELECT id, owner_id, created_at, bucket, setweight(to_tsvector('pg_catalog.simple', title), 'A') ||
 		setweight(to_tsvector('pg_catalog.simple', array_to_string(bench_tags(n), ' ')), 'B') ||
 		setweight(to_tsvector('pg_catalog.simple', body), 'D') ||
-		CASE WHEN bench_kind(n) <> 'photo' THEN array_to_tsvector(ARRAY['=' || bench_kind(n)]) ELSE '' END, false
+		CASE WHEN bench_kind(n) IS NOT NULL THEN array_to_tsvector(ARRAY['=' || bench_kind(n)]) ELSE '' END, false
 	FROM items JOIN bench_buckets b USING (id, created_at) ORDER BY created_at;
 INSERT INTO item_tags (item_id, owner_id, tag, created_at, updated_at)
 	SELECT id, :'owner', tag, created_at, created_at FROM bench_buckets, unnest(bench_tags(n)) tag;

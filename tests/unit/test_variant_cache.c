@@ -16,7 +16,10 @@ static void keep(struct variant_cache *cache, struct variant_key key, char lette
 {
 	static char text[4096];
 	memset(text, letter, sizeof text);
-	variant_cache_keep(cache, &key, text, length);
+	const struct variant_text *made = variant_text_new(&key, text, length);
+	assert_non_null(made);
+	variant_cache_keep(cache, made);
+	variant_text_release(made);
 }
 
 // The first letter of the text; 0 when it is not kept.
@@ -39,6 +42,11 @@ static void a_text_is_found_under_its_whole_name(void **state)
 	assert_int_equal(letter_of(cache, key_of(1, 7, 1000)), 0);
 	assert_int_equal(letter_of(cache, key_of(1, 6, 2000)), 0);
 	assert_int_equal(letter_of(cache, key_of(2, 6, 1000)), 0);
+	struct variant_key whole = key_of(1, 5, 1000);
+	whole.is_media = true;
+	assert_int_equal(letter_of(cache, whole), 0);
+	keep(cache, whole, 'w', 100);
+	assert_int_equal(letter_of(cache, whole), 'w');
 	// What is there stays: it is the same text.
 	keep(cache, key_of(1, 5, 1000), 'z', 50);
 	assert_int_equal(letter_of(cache, key_of(1, 5, 1000)), 'a');

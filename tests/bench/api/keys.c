@@ -1,7 +1,9 @@
 // What the API's benchmark needs of the API's own code:
 //   keys token JWT_KEY_FILE OWNER             an access token of the owner's
 //   keys pages CURSOR_KEY_FILE OWNER < rows   for each line "microseconds id" the path of the 20 items behind that row
-//   keys sql NAME                             the SQL of a statement of the API's
+//   keys sql NAME                             the SQL of a statement of the API's; full_list and full_item: the same
+//                                             page and item with every column of what the answer shows, for whoever
+//                                             keeps no texts
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/crypto.h"
 #include "base/file.h"
+#include "catalog/media_columns.h"
 #include "http/access_token.h"
 #include "media/cursor.h"
 // Services are not libraries: their statements are compiled in.
@@ -18,6 +21,25 @@
 #include "metadata-api/item_read.c"
 
 #define TOKEN_SECONDS 900
+
+// $1 to $5 as the listing's own statement; variants as one text a media.
+#define FULL_COLUMNS                                                                                                     \
+	ITEM_COLUMNS ", " MEDIA_COLUMNS(                                                                                 \
+	        "NULL::jsonb") ", (SELECT string_agg(concat_ws(' ', v.name, v.format, v.state, "                         \
+	                       "v.width, v.height, v.bytes), E'\n' ORDER BY v.width, v.name, v.format) FROM variants v " \
+	                       "WHERE v.media_id = m.id AND v.generation = m.published_generation) "
+static const struct db_statement FULL[] = {
+	{ .name = "full_list",
+	  .sql = "SELECT " FULL_COLUMNS
+	         "FROM (SELECT i.* FROM items i WHERE i.owner_id = $1 AND i.deleted_at IS NULL AND ($5::text IS NULL "
+	         "OR i.visibility = $5) AND (i.created_at, i.id) < ($2::timestamptz, $3::uuid) "
+	         "ORDER BY i.created_at DESC, i.id DESC LIMIT $4::bigint) i " ITEM_COVER(
+	                 "$1") "LEFT JOIN media m ON m.id = coalesce(cover.id, first.id) ORDER BY i.created_at DESC, i.id DESC" },
+	{ .name = "full_item",
+	  .sql = "SELECT " FULL_COLUMNS "FROM items i LEFT JOIN media m ON m.item_id = i.id AND m.owner_id = $1 "
+	         "AND m.deleted_at IS NULL WHERE i.owner_id = $1 AND i.id = $2 AND i.deleted_at IS NULL "
+	         "ORDER BY m.position, m.id" },
+};
 
 static enum rc print_token(const char *key_file, const struct uuid *owner, struct err *err)
 {
@@ -64,6 +86,9 @@ static bool print_sql(const char *name)
 {
 	const struct db_statement *found =
 	        strcmp(name, item_with_media_statement.name) == 0 ? &item_with_media_statement : NULL;
+	for (size_t i = 0; i < sizeof FULL / sizeof FULL[0]; i++)
+		if (strcmp(FULL[i].name, name) == 0)
+			found = &FULL[i];
 	for (size_t i = 0; i < ITEM_PAGE_STATEMENT_COUNT; i++)
 		if (strcmp(ITEM_PAGE_STATEMENTS[i].name, name) == 0)
 			found = &ITEM_PAGE_STATEMENTS[i];

@@ -1,7 +1,7 @@
 -- A search's filters narrow it in the inverted index, too: with a rare tag or kind and a frequent word nearly every match
--- was read to find the few that pass. A tag's words stand in the document already; a kind other than photo, of which
--- there are few, becomes a word of its own, behind a sign that no word of a question or a tag has. Both only narrow: what is
--- exactly wanted is still asked of item_tags and media.
+-- was read to find the few that pass. A tag's words stand in the document already; the kinds of an item's media become
+-- words of their own, behind a sign that no word of a question or a tag has. Both only narrow: what is exactly wanted is still
+-- asked of item_tags and media.
 
 CREATE OR REPLACE FUNCTION search_document(item uuid) RETURNS tsvector LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
 	SELECT search_part(i.title, 'A')
@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION search_document(item uuid) RETURNS tsvector LANGUAGE 
 			WHERE item_id = i.id AND deleted_at IS NULL), 'C')
 		|| search_part(i.body, 'D')
 		|| coalesce((SELECT array_to_tsvector(array_agg(DISTINCT '=' || kind)) FROM media
-			WHERE item_id = i.id AND deleted_at IS NULL AND kind <> 'photo'), '')
+			WHERE item_id = i.id AND deleted_at IS NULL), '')
 	FROM items i WHERE i.id = item
 $$;
 
@@ -47,11 +47,24 @@ CREATE TRIGGER media_search_update AFTER UPDATE ON media FOR EACH ROW
 		OR OLD.deleted_at IS DISTINCT FROM NEW.deleted_at))
 	EXECUTE FUNCTION search_follow_part();
 
-UPDATE item_search s SET document = s.document || k.kinds
-	FROM (SELECT item_id, array_to_tsvector(array_agg(DISTINCT '=' || kind)) AS kinds FROM media
-		WHERE item_id IS NOT NULL AND deleted_at IS NULL AND kind <> 'photo' GROUP BY item_id) k
-	WHERE s.item_id = k.item_id;
+-- Written anew with them, in the order of the buckets: quicker than changing every row.
+ALTER TABLE item_search RENAME TO item_search_before;
+CREATE TABLE item_search (LIKE item_search_before INCLUDING DEFAULTS) WITH (fillfactor = 80);
+INSERT INTO item_search (item_id, owner_id, created_at, bucket, document, is_stale)
+	SELECT s.item_id, s.owner_id, s.created_at, s.bucket, s.document || coalesce(k.kinds, ''), s.is_stale
+	FROM item_search_before s LEFT JOIN (SELECT item_id, array_to_tsvector(array_agg(DISTINCT '=' || kind)) AS kinds
+		FROM media WHERE item_id IS NOT NULL AND deleted_at IS NULL GROUP BY item_id) k USING (item_id)
+	ORDER BY s.bucket, s.created_at;
+DROP TABLE item_search_before;
+ALTER TABLE item_search ADD PRIMARY KEY (item_id), ADD FOREIGN KEY (item_id) REFERENCES items ON DELETE CASCADE;
+CREATE CONSTRAINT TRIGGER item_search_stale AFTER INSERT OR UPDATE ON item_search DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW WHEN (NEW.is_stale) EXECUTE FUNCTION search_rebuild();
+GRANT SELECT ON item_search TO safelight_api;
+SET LOCAL maintenance_work_mem = '256MB';
+CREATE INDEX item_search_keys ON item_search USING gin (search_keys(bucket, document)) WITH (fastupdate = off);
+ALTER INDEX item_search_keys ALTER COLUMN 1 SET STATISTICS 0;
 
+-- As before, but for `filtered`, and LIMIT 1 for EXISTS, of which the planner makes a hash of all rows of the table.
 CREATE OR REPLACE FUNCTION search_items(owner uuid, written text, with_tag text, with_kind text, after_rank bigint,
 	after_id uuid, most bigint) RETURNS TABLE (item_id uuid, rank bigint)
 	LANGUAGE plpgsql STABLE ROWS 50 SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -80,7 +93,7 @@ BEGIN
 		RETURN;
 	END IF;
 	filtered := wanted;
-	IF with_kind <> 'photo' THEN
+	IF with_kind IS NOT NULL THEN
 		filtered := filtered && quote_literal('=' || with_kind)::tsquery;
 	END IF;
 	FOR term IN SELECT u.lexeme FROM unnest(to_tsvector('pg_catalog.simple', search_fold(coalesce(with_tag, '')))) u LOOP
@@ -95,9 +108,9 @@ BEGIN
 				FROM (SELECT d.item_id, d.document FROM unnest(questions) question
 					CROSS JOIN LATERAL (SELECT k.item_id, k.created_at, k.document FROM item_search k
 						WHERE k.owner_id = owner AND search_keys(k.bucket, k.document) @@ question
-						AND (with_tag IS NULL OR EXISTS (SELECT FROM item_tags t WHERE t.item_id = k.item_id AND t.tag = with_tag))
-						AND (with_kind IS NULL OR EXISTS (SELECT FROM media m WHERE m.item_id = k.item_id
-							AND m.deleted_at IS NULL AND m.kind = with_kind)) OFFSET 0) d
+						AND (with_tag IS NULL OR (SELECT true FROM item_tags t WHERE t.item_id = k.item_id AND t.tag = with_tag LIMIT 1))
+						AND (with_kind IS NULL OR (SELECT true FROM media m WHERE m.item_id = k.item_id
+							AND m.deleted_at IS NULL AND m.kind = with_kind LIMIT 1)) OFFSET 0) d
 					ORDER BY d.created_at DESC, d.item_id DESC LIMIT candidates - cardinality(ids)) s) c;
 		looked := looked + step;
 		step := CASE WHEN cardinality(ids) = 0 THEN step * 8
