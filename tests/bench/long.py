@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.request
 
 EDGE = os.environ.get("EDGE", "http://127.0.0.1:8080")
@@ -17,6 +18,7 @@ SIZE = int(os.environ.get("SIZE", 5 * 1024 ** 3))
 THREADS = 4
 WINDOW = 100  # part URLs asked for at once: as many as the API gives
 READY_SECONDS = 180
+TRIES = 5
 NOISE = os.urandom(16 * 1024 * 1024)
 
 
@@ -30,7 +32,17 @@ def call(method, url, value=None, token=None, headers=None, body=None):
 
 
 def api(method, path, value=None, token=None):
-    return json.loads(call(method, EDGE + path, value, token)[1])
+    """Asked again where it is told to be asked again (503 with Retry-After), as every client should."""
+    for _ in range(TRIES):
+        try:
+            return json.loads(call(method, EDGE + path, value, token)[1])
+        except urllib.error.HTTPError as error:
+            detail = error.read().decode()
+            print(f"{method} {path}: {error.code} {detail}", file=sys.stderr)
+            if error.code != 503:
+                sys.exit(1)
+            time.sleep(float(error.headers.get("Retry-After", 1)))
+    sys.exit("long.py: no answer")
 
 
 def part_of(number, length):

@@ -356,6 +356,20 @@ static void urls_that_lead_inside_are_refused(void **state)
 	test_stack_run("restart", "api");
 }
 
+static void plain_http_is_refused_unless_allowed(void **state)
+{
+	(void)state;
+	struct test_reply reply;
+	call("POST", "/v1/webhooks", "{\"url\":\"http://example.org/\"}", 201, &reply); // the stack's setting
+	test_reply_done(&reply);
+	test_stack_restart_with("api", (const char *const[]){ "SAFELIGHT_WEBHOOK_ALLOW_HTTP", "false", NULL });
+	refused("{\"url\":\"http://example.org/\"}");
+	call("POST", "/v1/webhooks", "{\"url\":\"https://example.org/\"}", 201, &reply);
+	test_reply_done(&reply);
+	(void)test_sql_text("DELETE FROM webhooks WHERE user_id = $1::uuid", account.user_id, NULL);
+	test_stack_run("restart", "api");
+}
+
 // Two senders share the work: each delivery is posted once.
 static void two_instances_post_once(void **state)
 {
@@ -441,6 +455,7 @@ int main(void)
 		TEST(two_instances_post_once),
 		TEST(people_are_notified),
 		TEST(urls_that_lead_inside_are_refused),
+		TEST(plain_http_is_refused_unless_allowed),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
