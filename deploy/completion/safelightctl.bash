@@ -31,7 +31,7 @@ _safelightctl_options() {
 	'dead drop') echo '--json --help' ;;
 	'media show') echo '--json --help' ;;
 	'media trace') echo '--json --help' ;;
-	'media reprocess') echo '--all --preset --json --help' ;;
+	'media reprocess') echo '--all --owner --preset --json --help' ;;
 	'upload') echo '--url --timeout --keep --json --help' ;;
 	'bench') echo '--uploads --at-once --url --timeout --json --help' ;;
 	'user list') echo '--limit --admins --json --help' ;;

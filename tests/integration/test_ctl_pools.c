@@ -224,7 +224,7 @@ static int restore(void **state)
 // ---- throughput ---------------------------------------------------------------------------------------------------
 
 // The load; workers before and after the set; jobs finished before they count, and those that are timed on either side.
-#define LOAD_JOBS 60
+#define LOAD_JOBS 80
 #define WORKERS_MANY 6
 #define SKIPPED_JOBS 6
 #define TIMED_JOBS 14
