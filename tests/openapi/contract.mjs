@@ -9,7 +9,7 @@ const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options'];
 const ID = 'contract';
 // What HTTP, the edge and the browser's protection put on any answer.
 const COMMON_HEADERS = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length',
-  'x-content-type-options', 'vary', 'accept-ranges', 'last-modified', 'age', 'traceparent']);
+  'content-encoding', 'x-content-type-options', 'vary', 'accept-ranges', 'last-modified', 'age', 'traceparent']);
 
 export const BUILD_DIR = new URL(`${process.env.BUILD_DIR ?? '../../build'}/`.replace(/^\//, 'file:///'), import.meta.url);
 
