@@ -2,7 +2,7 @@
 # The decoder without its main: for what calls its paths itself.
 BARE_DECODER := $(filter-out %/decoder_main.o,$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard transcoder/decoder/*.c transcoder/wire/*.c)))
 VIPS_LIBS = $(shell $(PKG) --libs vips) -lheif -ljpeg -lwebp -lwebpmux -lexif -lfontconfig
-$(BUILD)/obj/tests/bench/transcode.o $(BUILD)/obj/tests/bench/score.o $(BUILD)/obj/tests/integration/test_decoder_planar.o $(BUILD)/obj/tests/hostile/grading.o: CFLAGS += $(shell $(PKG) --cflags vips 2>/dev/null | sed 's/-I/-isystem /g')
+$(BUILD)/obj/tests/bench/transcode.o $(BUILD)/obj/tests/bench/score.o $(BUILD)/obj/tests/integration/test_decoder_planar.o $(BUILD)/obj/tests/integration/test_decoder_planar_profile.o $(BUILD)/obj/tests/hostile/grading.o: CFLAGS += $(shell $(PKG) --cflags vips 2>/dev/null | sed 's/-I/-isystem /g')
 $(BUILD)/tests/bench/transcode: $(BUILD)/obj/tests/bench/transcode.o $(BARE_DECODER) $(BUILD)/lib/media.a $(BUILD)/lib/base.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"

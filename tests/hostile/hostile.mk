@@ -26,7 +26,7 @@ $(BUILD)/tests/unit/test_icc: $(BUILD)/obj/tests/unit/test_icc.o $(BUILD)/obj/tr
 	$(call LINK_TEST,-lcmocka)
 $(BUILD)/tests/unit/test_sandbox: $(BUILD)/obj/tests/unit/test_sandbox.o $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES)
 	$(call LINK_TEST,-lcmocka -lseccomp)
-DECODER_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(filter-out %/test_decoder_planar.c %/test_decoder_loaders.c,$(wildcard tests/integration/test_decoder*.c)))
+DECODER_TESTS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(filter-out %/test_decoder_loaders.c $(wildcard tests/integration/test_decoder_planar*.c),$(wildcard tests/integration/test_decoder*.c)))
 $(DECODER_TESTS): $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(RIG_OBJECTS) $(CHILD_OBJECTS) $(SANDBOX_OBJECTS) $(SMALL_ARCHIVES) \
 		| $(BUILD)/bin/safelight-decoder $(BREAKOUT) $(UNFILTERED)
 	$(call LINK_TEST,-lcmocka -lturbojpeg -lwebp -lz -lseccomp)
@@ -39,7 +39,7 @@ $(UNFILTERED): $(BREAKOUT_OBJECTS) $(BUILD)/obj/tests/hostile/seccomp_absent.o \
 $(BUILD)/tests/integration/test_transcoder_sandbox: | $(UNFILTERED)
 
 # Call the decoder's parts themselves, so they have the decoder's objects in them (bench.mk has BARE_DECODER).
-INNER_TESTS := $(addprefix $(BUILD)/tests/integration/,test_decoder_planar test_decoder_loaders)
+INNER_TESTS := $(addprefix $(BUILD)/tests/integration/,test_decoder_planar test_decoder_planar_profile test_decoder_loaders)
 $(BUILD)/obj/tests/integration/test_decoder_loaders.o: CFLAGS += $(shell $(PKG) --cflags vips 2>/dev/null | sed "s/-I/-isystem /g")
 $(INNER_TESTS): $(BUILD)/tests/integration/%: $(sort $(BUILD)/obj/tests/integration/%.o $(addprefix $(BUILD)/obj/tests/hostile/,grading.o ssim.o) $(RIG_OBJECTS) $(CHILD_OBJECTS) \
 		$(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/decoder_main.c,$(wildcard transcoder/decoder/*.c)))) $(SMALL_ARCHIVES)

@@ -121,6 +121,11 @@ static bool is_tone_curve(struct span profile, uint32_t signature)
 	return true;
 }
 
+bool icc_is_rgb(const uint8_t *bytes, size_t length)
+{
+	return get_u32((struct span){ bytes, length }, 16) == SIGNATURE('R', 'G', 'B', ' ');
+}
+
 bool icc_is_srgb(const uint8_t *bytes, size_t length)
 {
 	// sRGB's primaries adapted to D50, as every sRGB profile holds them.
@@ -129,8 +134,7 @@ bool icc_is_srgb(const uint8_t *bytes, size_t length)
 	static const double blue[3] = { 0.1431, 0.0606, 0.7141 };
 	struct span profile = { bytes, length };
 
-	if (get_u32(profile, 16) != SIGNATURE('R', 'G', 'B', ' ') ||
-	    get_u32(profile, 20) != SIGNATURE('X', 'Y', 'Z', ' ') ||
+	if (!icc_is_rgb(bytes, length) || get_u32(profile, 20) != SIGNATURE('X', 'Y', 'Z', ' ') ||
 	    get_u32(profile, 36) != SIGNATURE('a', 'c', 's', 'p'))
 		return false;
 	if (find_tag(profile, SIGNATURE('A', '2', 'B', '0')).length >

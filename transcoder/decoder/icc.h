@@ -9,3 +9,6 @@
 // False for everything else, broken profiles included. The bytes may be hostile. Any thread. Source: ICC.1:2010, sRGB
 // IEC 61966-2-1.
 bool icc_is_srgb(const uint8_t *profile, size_t length);
+
+// True when its colours are red, green and blue, whichever. The bytes may be hostile. Any thread.
+bool icc_is_rgb(const uint8_t *profile, size_t length);

@@ -46,6 +46,9 @@ void picture_keep_metadata(VipsImage *image, const struct wire_job *job);
 
 bool picture_has_metadata(VipsImage *image);
 
+// Give a picture what another one has kept.
+void picture_copy_metadata(VipsImage *from, VipsImage *to);
+
 // Put what a picture has kept into the bytes of its JPEG or WebP; the bytes are replaced. 0, or -1 with libvips's error
 // set. (libvips itself writes it into AVIF.)
 int picture_add_metadata(VipsImage *image, enum media_format format, void **bytes, size_t *length);

@@ -121,6 +121,19 @@ bool picture_has_metadata(VipsImage *image)
 	       vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0;
 }
 
+void picture_copy_metadata(VipsImage *from, VipsImage *to)
+{
+	static const char *const names[] = { VIPS_META_EXIF_NAME, VIPS_META_ICC_NAME };
+	const void *bytes;
+	size_t length;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (vips_image_get_typeof(from, names[i]) != 0 &&
+		    vips_image_get_blob(from, names[i], &bytes, &length) == 0)
+			vips_image_set_blob_copy(to, names[i], bytes, length);
+	}
+}
+
 // What the picture keeps under that name; NULL: nothing.
 static const uint8_t *get_blob(VipsImage *image, const char *name, size_t *ret_length)
 {

@@ -1,5 +1,6 @@
 // The planar path: JPEG photos as their YCbCr planes, which JPEG, WebP and AVIF all store, from file to file without a
-// way over RGB. It takes what is YCbCr or grey in sRGB; everything else is left to the general path.
+// way over RGB. It takes what is YCbCr or grey in sRGB, or with a profile that the variants keep; everything else is
+// left to the general path.
 //
 // As there, each variant has a "whole", wholes are made one from the next, and each has the size that follows from the
 // original's. An upright whole is made by one resize of the stored planes: turning costs nothing then, and chroma keeps
@@ -29,13 +30,32 @@ static bool accepts_photo(const struct session *session)
 {
 	const struct wire_job *job = session->job;
 
-	if (session->source.format != FORMAT_JPEG || job->keep_copyright || job->keep_profile)
+	if (session->source.format != FORMAT_JPEG)
 		return false;
 	for (size_t i = 0; i < job->encoding_count; i++) {
 		if (!planar_files_can(&job->encodings[i]))
 			return false;
+		if ((job->keep_copyright || job->keep_profile) && job->encodings[i].format == FORMAT_AVIF)
+			return false; // libvips writes them into its boxes
 	}
-	return planar_jpeg_accepts(session->source.bytes, session->source.length);
+	return planar_jpeg_accepts(session->source.bytes, session->source.length, job->keep_profile);
+}
+
+// What the variants keep of the file's metadata.
+static bool read_kept(struct session *session)
+{
+	CLEANUP(picture_unref) VipsImage *header = NULL;
+
+	if (!session->job->keep_copyright && !session->job->keep_profile)
+		return true;
+	if (!source_decode(&session->source, 1, &header, &session->failure))
+		return false;
+	if (vips_copy(header, &session->kept, NULL) != 0)
+		return picture_failed(&session->failure, "metadata");
+	picture_keep_metadata(session->kept, session->job);
+	if (!picture_has_metadata(session->kept))
+		g_clear_object(&session->kept);
+	return true;
 }
 
 // The scale at which the stored picture is still as large as the rung's whole.
@@ -64,8 +84,9 @@ static bool make_small(struct session *session, const struct planar_source *stor
 	return make_whole(session, &means, rung);
 }
 
-static bool make_rgb(const struct planar_picture *picture, VipsImage **ret_image, struct failure *failure)
+static bool make_rgb(struct session *session, const struct planar_picture *picture, VipsImage **ret_image)
 {
+	struct failure *failure = &session->failure;
 	size_t length = (size_t)picture->width * picture->height * 3;
 	CLEANUP(free_pointer) uint8_t *rgb = planar_whole_to_rgb(picture);
 	VipsImage *image;
@@ -77,6 +98,8 @@ static bool make_rgb(const struct planar_picture *picture, VipsImage **ret_image
 	if (image == NULL)
 		return picture_failed(failure, "colour");
 	image->Type = VIPS_INTERPRETATION_sRGB;
+	if (session->kept != NULL)
+		picture_copy_metadata(session->kept, image);
 	*ret_image = image;
 	return true;
 }
@@ -85,7 +108,7 @@ static bool send_facts(struct session *session, const struct planar_picture *pic
 {
 	CLEANUP(picture_unref) VipsImage *image = NULL;
 
-	return make_rgb(picture, &image, &session->failure) && session_deliver_facts(session, image);
+	return make_rgb(session, picture, &image) && session_deliver_facts(session, image);
 }
 
 // The variant's picture for steps that libvips has a hand in; for the others the whole is the variant.
@@ -96,7 +119,7 @@ static bool fit_rung(struct session *session, struct rung *rung)
 
 	if (step->fit == PRESET_INSIDE && step->sharpen == 0)
 		return true;
-	return make_rgb(&rung->picture, &whole, &session->failure) &&
+	return make_rgb(session, &rung->picture, &whole) &&
 	       picture_fit(whole, session->job, rung->planned, &rung->fitted, &session->failure);
 }
 
@@ -114,6 +137,10 @@ static bool encode_rung(struct session *session, struct rung *rung, const struct
 	before = clock_monotonic_us();
 	if (!planar_files_encode(&rung->picture, encoding, &bytes, &length, &session->failure))
 		return false;
+	if (session->kept != NULL && picture_add_metadata(session->kept, encoding->format, &bytes, &length) != 0) {
+		g_free(bytes);
+		return picture_failed(&session->failure, "metadata");
+	}
 	session->times.encode_us += (uint64_t)(clock_monotonic_us() - before);
 	sent = session_send(session, rung->planned, encoding->format, bytes, length);
 	g_free(bytes);
@@ -209,7 +236,8 @@ static bool run_planar(struct session *session)
 		rungs[i] = (struct rung){ .planned = &session->plan[i],
 			                  .whole = picture_whole_size(&session->plan[i], session->source.upright_width,
 			                                              session->source.upright_height) };
-	done = run_rungs(session, rungs, session->plan_count);
+	done = read_kept(session) && run_rungs(session, rungs, session->plan_count);
+	g_clear_object(&session->kept);
 	for (size_t i = 0; i < session->plan_count; i++) {
 		planar_picture_done(&rungs[i].picture);
 		g_clear_object(&rungs[i].fitted);

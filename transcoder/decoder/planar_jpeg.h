@@ -18,9 +18,10 @@ struct planar_source {
 	double cover_x[PLANAR_PLANES], cover_y[PLANAR_PLANES];
 };
 
-// True when the file is YCbCr or grey with 8 bits a sample, and its colours are sRGB: no embedded profile or one that
-// is sRGB. Reads the header only. False also when it cannot be read.
-bool planar_jpeg_accepts(const uint8_t *bytes, size_t length);
+// True when the file is YCbCr or grey with 8 bits a sample, and its colours are sRGB (no embedded profile or one that
+// is sRGB) or, with keeps_profile, those of any profile of red, green and blue. Reads the header only. False also when
+// it cannot be read.
+bool planar_jpeg_accepts(const uint8_t *bytes, size_t length, bool keeps_profile);
 
 // Decode with libjpeg's scaling by 1 / shrink (1, 2, 4, 8), where chroma that is coarser already is shrunk less. The
 // caller gives the planes to planar_source_done. Bytes that are missing fail, as truncated; a codec's warnings do not.

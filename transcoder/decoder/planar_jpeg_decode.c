@@ -19,7 +19,7 @@ struct decode {
 	const uint8_t *bytes;
 	size_t length;
 	int shrink;
-	bool has_foreign_profile;
+	bool has_profile, is_rgb_profile, is_srgb_profile; // once the header has been read
 	struct planar_source *source;
 };
 
@@ -85,19 +85,30 @@ static void read_profile(void *context)
 	(void)jpeg_read_header(&decode->info, TRUE);
 	// A broken profile is ignored, as by the general path.
 	if (jpeg_read_icc_profile(&decode->info, &profile, &length)) {
-		decode->has_foreign_profile = !icc_is_srgb(profile, length);
+		decode->has_profile = true;
+		decode->is_rgb_profile = icc_is_rgb(profile, length);
+		decode->is_srgb_profile = icc_is_srgb(profile, length);
 		free(profile);
 	}
 }
 
-bool planar_jpeg_accepts(const uint8_t *bytes, size_t length)
+// (A grey picture's profile of colours is not to be kept.)
+static bool accepts_profile(const struct decode *decode, bool keeps_profile)
+{
+	if (!decode->has_profile)
+		return true;
+	return keeps_profile ? decode->is_rgb_profile && decode->info.num_components == PLANAR_PLANES
+	                     : decode->is_srgb_profile;
+}
+
+bool planar_jpeg_accepts(const uint8_t *bytes, size_t length, bool keeps_profile)
 {
 	CLEANUP(close_decode) struct decode decode = { 0 };
 	const struct jpeg_decompress_struct *info = &decode.info;
 
 	if (!open_decode(&decode, bytes, length) || !planar_jpeg_guard(&decode.error, read_profile, &decode))
 		return false;
-	if (info->data_precision != 8 || decode.has_foreign_profile)
+	if (info->data_precision != 8 || !accepts_profile(&decode, keeps_profile))
 		return false;
 	return (info->jpeg_color_space == JCS_YCbCr && info->num_components == PLANAR_PLANES) ||
 	       (info->jpeg_color_space == JCS_GRAYSCALE && info->num_components == 1);

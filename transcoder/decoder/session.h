@@ -26,6 +26,7 @@ struct session {
 	const struct sink *sink;
 	struct wire_planned plan[WIRE_STEPS];
 	size_t plan_count;
+	VipsImage *kept; // of the planar path: its metadata is what every variant keeps; NULL: nothing
 	int64_t started_us;
 	struct wire_done times;
 	struct failure failure;
@@ -39,7 +40,7 @@ struct decode_path {
 	bool (*run)(struct session *session);
 };
 
-// JPEG photos in sRGB, as planes.
+// JPEG photos in sRGB, or with a profile that is kept, as planes.
 extern const struct decode_path decode_path_planar;
 
 // Everything libvips can open: any colours, alpha, orientation, size.
