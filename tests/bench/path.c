@@ -2,7 +2,7 @@
 // through ingest, NATS, supervisor, sandbox and store of a running stack (SAFELIGHT_CONFIG), idle and behind a backlog;
 // and what supervisor and children weigh. Prints for make bench-transcoder.
 //
-// usage: path PHOTO...: the one nearest to 12 megapixels is timed, the others are the backlog.
+// usage: path PHOTO...: the first is timed, the others are the backlog.
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "tests/hostile/pictures.h"
 #include "tests/integration/support/processes.h"
 #include "tests/integration/support/stack.h"
 #include "tests/integration/support/upload.h"
@@ -203,28 +202,9 @@ static void test_path(void **state)
 	test_account_done(&account);
 }
 
-static void put_first(size_t index)
-{
-	struct photo first = photos[index];
-
-	photos[index] = photos[0];
-	photos[0] = first;
-}
-
-// Pixels as the frame header says.
-static double megapixels(const struct photo *photo)
-{
-	unsigned width = 0, height = 0;
-
-	return picture_read_size((const uint8_t *)photo->bytes, photo->length, &width, &height)
-	               ? width * (double)height / 1e6
-	               : 0;
-}
-
 int main(int argument_count, char **arguments)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_path) };
-	size_t nearest = 0;
 
 	for (int i = 1; i < argument_count && photo_count < PHOTOS_MOST; i++) {
 		struct photo *photo = &photos[photo_count];
@@ -234,10 +214,5 @@ int main(int argument_count, char **arguments)
 	}
 	if (photo_count < 2)
 		return 2;
-	for (size_t i = 1; i < photo_count; i++) {
-		if (megapixels(&photos[i]) > 11 && megapixels(&photos[i]) < 14)
-			nearest = i;
-	}
-	put_first(nearest);
 	return cmocka_run_group_tests(tests, test_stack_setup, test_stack_teardown);
 }

@@ -11,5 +11,5 @@ bench-quality: $(BUILD)/tests/bench/quality ## bytes, SSIM and time of JPEG, Web
 # The score of pictures: float loops over all pixels.
 $(BUILD)/obj/tests/hostile/ssim.o: CFLAGS += -O3
 
-# Built with the tests, so that no change of the decoder leaves it behind.
-tests: $(BUILD)/tests/bench/quality
+# Built with the tests, so that no change of the decoder leaves them behind.
+tests: $(addprefix $(BUILD)/tests/bench/,transcode score measure path quality)

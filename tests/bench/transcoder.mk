@@ -16,7 +16,7 @@ $(BUILD)/tests/bench/measure: $(BUILD)/obj/tests/bench/measure.o $(BUILD)/lib/ba
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(LIBS_base) -lm
-$(BUILD)/tests/bench/path: $(BUILD)/obj/tests/bench/path.o $(BUILD)/obj/tests/hostile/pictures.o $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/integration/support/*.c)) $(ARCHIVES)
+$(BUILD)/tests/bench/path: $(BUILD)/obj/tests/bench/path.o $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/integration/support/*.c)) $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) $(LDFLAGS_BIN) -o $@ $^ $(LIBS) -lturbojpeg -lwebp -lcmocka -lm
