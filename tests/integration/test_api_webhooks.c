@@ -139,6 +139,23 @@ static void what_happened_is_posted_signed(void **state)
 	test_account_done(&other);
 }
 
+static void the_reference_library_takes_what_is_posted(void **state)
+{
+	(void)state;
+	struct hook hook;
+	make_hook(&account, "good", "", &hook);
+	create_item(&account);
+	test_receivers_await(&receivers, hook.path, 1, 20000);
+	json_t *post = test_receivers_post(&receivers, hook.path, 0);
+	int status = test_receivers_ask_reference(post, hook.secret);
+	json_decref(post);
+	if (status == 77) {
+		print_message("# no npm: the reference library was not asked\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 static void a_rotated_secret_signs_beside_the_new_one(void **state)
 {
 	(void)state;
@@ -446,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_happened_is_posted_signed),
+		TEST(the_reference_library_takes_what_is_posted),
 		TEST(a_rotated_secret_signs_beside_the_new_one),
 		TEST(a_failure_is_tried_again_under_the_same_id),
 		TEST(a_delivery_is_given_up_after_the_schedule),

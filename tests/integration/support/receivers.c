@@ -126,3 +126,26 @@ size_t test_receivers_verified(const struct test_receivers *receivers, const cha
 	test_reply_done(&reply);
 	return count;
 }
+
+int test_receivers_ask_reference(const json_t *post, const char *secret)
+{
+	int ends[2], status;
+	json_t *question = json_pack("{s:s, s:O, s:O}", "secret", secret, "headers", json_object_get(post, "headers"),
+	                             "body", json_object_get(post, "body"));
+	assert_non_null(question);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t library = fork();
+	assert_true(library >= 0);
+	if (library == 0) {
+		(void)dup2(ends[0], STDIN_FILENO);
+		(void)execl("tests/webhooks/verify.sh", "verify.sh", (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ends[0]);
+	assert_int_equal(json_dumpfd(question, ends[1], 0), 0);
+	(void)close(ends[1]);
+	json_decref(question);
+	assert_int_equal(waitpid(library, &status, 0), library);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}

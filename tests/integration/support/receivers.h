@@ -23,3 +23,7 @@ void test_receivers_await(const struct test_receivers *receivers, const char *pa
 json_t *test_receivers_post(const struct test_receivers *receivers, const char *path, size_t index);
 // Posts to a path that are signed with this secret and fresh.
 size_t test_receivers_verified(const struct test_receivers *receivers, const char *path, const char *secret);
+
+// Has the reference library of Standard Webhooks judge a post (tests/webhooks/verify.mjs). 0: it is taken, and refused
+// when changed; 77: there is no npm to ask it with.
+int test_receivers_ask_reference(const json_t *post, const char *secret);
