@@ -169,7 +169,7 @@ printf '%s items, %s connections, %s rounds of %s s, pages of %s bytes\n' "$ITEM
 our_list() { rate $PORT list; }
 their_list() { database list; }
 pairs listing_to_pgbench 1.0 our_list their_list
-PEAK=$(median <"$work/ours" 2>/dev/null || rate $PORT list)
+PEAK=$({ median <"$work/ours"; } 2>/dev/null || rate $PORT list)
 their_list() { database list_keys; }
 pairs listing_to_pgbench_of_keys '' our_list their_list
 our_item() { rate $PORT item; }
@@ -204,6 +204,23 @@ stop small
 # ---- the design against others, for information
 start_api single $PORT_SMALL $LARGE SAFELIGHT_DATABASE_BATCH=1
 ask $PORT_SMALL list >/dev/null
+# Each batched answer is the single statement's. (URLs are signed anew as time goes on.)
+# fetch NAME PORT: the bodies of 300 pages and 300 items, 64 at a time, without what is signed.
+fetch() {
+	mkdir "$work/$1"
+	{ head -n 300 "$work/list" && head -n 300 "$work/item"; } |
+		awk -v base="http://127.0.0.1:$2" -v to="$work/$1" '{ printf "url = \"%s%s\"\noutput = \"%s/%d\"\n", base, $0, to, NR }' >"$work/urls"
+	curl -s --no-progress-meter -Z --parallel-max 64 -H "Authorization: Bearer $TOKEN" -K "$work/urls"
+	sed -i -E 's/[?]e=[^" ]*//g; s/"expires_at":"[^"]*"//g' "$work/$1"/*
+}
+batched() { curl -s "http://127.0.0.1:$PORT/metrics" | awk '/^safelight_db_batched_total/ { print $2 }'; }
+before=$(batched)
+fetch many $PORT
+after=$(batched)
+fetch one $PORT_SMALL
+same=$(cd "$work/many" && for file in *; do cmp -s "$file" "../one/$file" && grep -q '"variants"' "$file" && echo "$file"; done | wc -l)
+printf 'answers alike: %s of 600, of which %s were batched\n' "$same" $((after - before))
+ratio batched_answers_equal "$(divide "$same" 600)" 1.0
 single() { rate $PORT_SMALL list; }
 pairs batches_to_single_statements '' our_list single
 stop single
