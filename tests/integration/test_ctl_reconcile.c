@@ -46,7 +46,7 @@ static void make_ready(char ret_media_id[37])
 	char *data = test_file_read(PHOTO, &length);
 	test_account_new(&account);
 	test_upload_whole(&account, &(struct test_file){ "tide.jpg", "image/jpeg", data, length }, ret_media_id);
-	json_decref(test_media_await(&account, ret_media_id, "ready", 20000));
+	json_decref(test_media_await(&account, ret_media_id, "ready", 120000));
 	free(data);
 	test_account_done(&account);
 }

@@ -141,5 +141,5 @@ void control_assert_status(const struct control *control, int wanted, const char
 void control_assert_has(const char *text, const char *part)
 {
 	if (strstr(text, part) == NULL)
-		fail_msg("'%s' is not in: %.3000s", part, text);
+		fail_msg("'%s' is not in: %.3000s\n", part, text);
 }
