@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "metadata-api/refresh_token.h"
 #include "store/endpoint.h"
+#include "tests/fuzz/text.h"
 
 #define INPUT_MOST 4096
 
@@ -76,12 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size > INPUT_MOST)
 		return 0;
-	char *text = malloc(size + 1);
+	char *text = fuzz_text(data, size);
 	if (text == NULL)
 		return 0;
-	if (size > 0)
-		memcpy(text, data, size);
-	text[size] = '\0';
 	check_base64(text, size);
 	check_percent(text, size);
 	check_text(text);

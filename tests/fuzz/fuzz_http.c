@@ -8,6 +8,7 @@
 #include "http/etag.h"
 #include "http/text.h"
 #include "http/url.h"
+#include "tests/fuzz/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,12 +40,9 @@ static void check_url(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct address_networks networks;
-	char *text = malloc(size + 1);
+	char *text = fuzz_text(data, size);
 	if (text == NULL)
 		return 0;
-	if (size > 0)
-		memcpy(text, data, size);
-	text[size] = '\0';
 	check_grammars(text);
 	check_url(text);
 	// What is one tag is found in a list of it alone.

@@ -10,6 +10,7 @@
 #include "base/encoding.h"
 #include "http/access_token.h"
 #include "http/jwks.h"
+#include "tests/fuzz/text.h"
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define NOW 1800000000
@@ -67,12 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(crypto_init(&err) == RC_OK && access_token_keys_new(KEY, "i", "a", &keys, &err) == RC_OK);
 	if (size > INPUT_MOST)
 		return 0;
-	char token[4 * INPUT_MOST], *text = malloc(size + 1);
+	char token[4 * INPUT_MOST], *text = fuzz_text(data, size);
 	if (text == NULL)
 		return 0;
-	if (size > 0)
-		memcpy(text, data, size);
-	text[size] = '\0';
 	check_access(keys, text);
 	check_key_set(text, size);
 	const char *line = memchr(text, '\n', size);

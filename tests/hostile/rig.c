@@ -181,3 +181,20 @@ bool rig_skip_without_data(void)
 	print_message("SKIPPED: no development photos at " RIG_DATA "\n");
 	return true;
 }
+
+void rig_assert_done(const char *name, const struct rig_result *result)
+{
+	if (result->rc != RC_OK || !result->outcome.done)
+		fail_msg("%s: %s %s", name, result->err.text, result->outcome.detail);
+}
+
+void rig_run_file(struct rig *rig, const char *folder, const char *name, struct rig_result *ret_result)
+{
+	uint8_t *bytes = NULL;
+	size_t length;
+
+	assert_true(rig_read(folder, name, &bytes, &length));
+	rig_run(rig, bytes, length, ret_result);
+	free(bytes);
+	rig_assert_done(name, ret_result);
+}

@@ -46,6 +46,10 @@ void rig_start(struct rig *rig);
 // One job on these bytes; a dead child is replaced in the next run. The result is to be given to rig_result_done.
 void rig_run(struct rig *rig, const void *bytes, size_t length, struct rig_result *ret_result);
 void rig_result_done(struct rig_result *result);
+// The same with a file, as by rig_read. Fails the test unless the job was done.
+void rig_run_file(struct rig *rig, const char *folder, const char *name, struct rig_result *ret_result);
+// Fails the test, with what the child said, unless the job of that name was done.
+void rig_assert_done(const char *name, const struct rig_result *result);
 
 // The variant of that name and format; NULL when it did not come.
 const struct rig_variant *rig_find(const struct rig_result *result, const char *name, enum media_format format);

@@ -59,14 +59,7 @@ static void assert_quarters(const char *name, const struct picture_pixels *pixel
 
 static void run(const char *name, struct rig_result *ret_result)
 {
-	uint8_t *bytes = NULL;
-	size_t length;
-
-	assert_true(rig_read(PICTURES, name, &bytes, &length));
-	rig_run(&rig, bytes, length, ret_result);
-	free(bytes);
-	if (ret_result->rc != RC_OK || !ret_result->outcome.done)
-		fail_msg("%s: %s %s", name, ret_result->err.text, ret_result->outcome.detail);
+	rig_run_file(&rig, PICTURES, name, ret_result);
 }
 
 static void decode(const struct rig_result *result, const char *name, enum media_format format,

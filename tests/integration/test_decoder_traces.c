@@ -37,20 +37,14 @@ static int close_rigs(void **state)
 
 static void assert_done(const char *name, const struct rig_result *result)
 {
-	if (result->rc != RC_OK || !result->outcome.done)
-		fail_msg("%s: %s %s", name, result->err.text, result->outcome.detail);
+	rig_assert_done(name, result);
 	assert_true(result->variant_count > 0);
 }
 
 static void run(const char *name, struct rig_result *ret_result)
 {
-	uint8_t *bytes = NULL;
-	size_t length;
-
-	assert_true(rig_read(PICTURES, name, &bytes, &length));
-	rig_run(&rig, bytes, length, ret_result);
-	free(bytes);
-	assert_done(name, ret_result);
+	rig_run_file(&rig, PICTURES, name, ret_result);
+	assert_true(ret_result->variant_count > 0);
 }
 
 static size_t count(const struct rig_variant *variant, const void *pattern, size_t length)
