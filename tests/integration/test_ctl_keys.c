@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/settings.h"
 #include "tests/integration/support/account.h"
 #include "tests/integration/support/control.h"
 #include "tests/integration/support/http.h"
@@ -127,6 +128,22 @@ static double plan_number(json_t *plan, const char *name)
 	return json_number_value(number);
 }
 
+// What a service's processes say that they have spent so far.
+static double cpu_seconds_of(const char *listen)
+{
+	static const char NAME[] = "\nprocess_cpu_seconds_total ";
+	struct test_reply reply;
+	char url[200];
+	(void)snprintf(url, sizeof url, "http://%s/metrics", listen);
+	test_http_json("GET", url, NULL, NULL, &reply);
+	test_assert_status(&reply, 200);
+	const char *line = strstr(reply.body, NAME);
+	assert_non_null(line);
+	double seconds = strtod(line + sizeof NAME - 1, NULL);
+	test_reply_done(&reply);
+	return seconds;
+}
+
 // Instances are planned by the CPU time that calls take: twice the cores do with half of them.
 static void test_capacity_of_services(void **state)
 {
@@ -140,8 +157,15 @@ static void test_capacity_of_services(void **state)
 	control_run(&bench, "bench", "samples/photos/iris.png", "--uploads", "20", "--json", NULL);
 	control_expect(&bench, 0);
 	control_done(&bench);
+	const struct settings *settings = test_stack_settings();
+	const char *const listens[] = { settings->ingest_listen, settings->api_listen };
+	double before[2], after[2];
+	for (size_t i = 0; i < 2; i++)
+		before[i] = cpu_seconds_of(listens[i]);
 	control_run(&one, "capacity", "--jobs", "5000", "--calls", "100000", "--json", NULL);
 	control_expect(&one, 0);
+	for (size_t i = 0; i < 2; i++)
+		after[i] = cpu_seconds_of(listens[i]);
 	control_run(&two, "capacity", "--jobs", "5000", "--calls", "100000", "--cores-each", "2", "--json", NULL);
 	control_expect(&two, 0);
 	static const struct {
@@ -153,7 +177,9 @@ static void test_capacity_of_services(void **state)
 		json_t *dual = find_plan(two.json, "service", SERVICES[i].name);
 		double needed = plan_number(single, "instances_needed"), seconds = plan_number(single, "cpu_seconds");
 		assert_true(plan_number(single, "measured") >= 20);
-		assert_true(seconds > 0 && seconds < 5);
+		// All that it did took what the process says.
+		double spent = seconds * plan_number(single, "measured");
+		assert_true(spent >= before[i] - 0.02 && spent <= after[i] + 0.02);
 		// A core is planned to be busy 70 % of its time.
 		assert_true(fabs(needed - SERVICES[i].rate * seconds / 0.7) <= 1);
 		// The second look is a little later.
